@@ -1,0 +1,1 @@
+"""Studies and run specs: what to run, as plain data."""

@@ -1,0 +1,65 @@
+"""A record: what a run was, where it ran, how it ended and every number it measured."""
+
+from typing import Literal
+
+from remamber.plan.spec import RunSpec, Strict
+
+RECORD_VERSION = 1
+
+Status = Literal["ok", "oom", "error"]
+
+
+class Measurement(Strict):
+    """One number. ``where`` holds what varies inside a run, such as the split.
+
+    ``unit`` is a base unit: ``fraction``, ``seconds``, ``bytes``, ``parameters``, ``steps``.
+    """
+
+    metric: str
+    value: float
+    unit: str
+    where: dict[str, str] = {}
+
+
+class Environment(Strict):
+    """The machine and the software that made the numbers."""
+
+    python: str
+    platform: str
+    cpu: str
+    cores: int
+    threads: int
+    memory_bytes: int
+    device: str
+    packages: dict[str, str]
+    commit: str | None
+    dirty: bool | None
+    scan_backend: str
+    details: dict[str, str] = {}
+
+
+class Record(Strict):
+    """The whole of one finished run; its file is written last and at once.
+
+    ``curves`` maps a name (``loss``, ``lr``) to (step, value) pairs; ``counts`` names the npz
+    beside the record with the integer counts of every scored expression, None if there is none.
+    ``data`` says what was read: name, fingerprint, expressions, truncated and unknown shares.
+    """
+
+    record_version: int = RECORD_VERSION
+    run_id: str
+    digest: str
+    spec: RunSpec
+    status: Status
+    error: str | None = None
+    command: str
+    started: str
+    finished: str
+    wall_s: float
+    environment: Environment
+    data: dict[str, str | int | float] = {}
+    measurements: tuple[Measurement, ...] = ()
+    curves: dict[str, tuple[tuple[float, float], ...]] = {}
+    counts: str | None = None
+    counts_sha256: str | None = None
+    warnings: tuple[str, ...] = ()

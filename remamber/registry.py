@@ -1,0 +1,131 @@
+"""The shelves: from a name on the command line to the entry that a file registers.
+
+A shelf's names are read from its files' syntax trees, so that ``list``, ``--help`` and the
+check of a study know every name without importing torch; ``get`` imports the one file it needs.
+"""
+
+import ast
+import difflib
+import importlib
+from collections.abc import Callable, Iterable
+from functools import cached_property
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+from remamber.errors import UserError
+
+
+T = TypeVar("T")
+
+
+class Entry(NamedTuple):
+    """One name on a shelf: where it is defined and the first line of what it says of itself."""
+
+    name: str
+    module: str
+    summary: str
+
+
+class Shelf:
+    """A plural package (or one module) whose ``@register("name")`` definitions are its entries.
+
+    Args:
+        package: dotted name of the package or module; also the entry-point group by which
+            another installed package adds entries.
+        noun: what one entry is called in messages.
+    """
+
+    def __init__(self, package: str, *, noun: str) -> None:
+        self.package = package
+        self.noun = noun
+        self._loaded: dict[str, Any] = {}
+
+    def register(self, name: str) -> Callable[[T], T]:
+        """Decorator that puts a class or function on the shelf under a kebab-case name."""
+
+        def put(entry: T) -> T:
+            self._loaded[name] = entry
+            return entry
+
+        return put
+
+    @cached_property
+    def entries(self) -> dict[str, Entry]:
+        """All entries by name, own files first, then those of other installed packages."""
+        found = {e.name: e for path in self._files() for e in _registered(path, self.package)}
+        for point in entry_points(group=self.package):
+            found.setdefault(point.name, Entry(point.name, point.module, f"from {point.value}"))
+        return found
+
+    def names(self) -> list[str]:
+        """Names of all entries, in the order of their files."""
+        return list(self.entries)
+
+    def get(self, name: str) -> Any:  # noqa: ANN401 - each shelf's __init__ gives the type
+        """The entry of that name.
+
+        Raises:
+            UserError: no such entry; the message lists the known names and the nearest.
+        """
+        if name not in self._loaded:
+            self.require(name)
+            points = {p.name: p for p in entry_points(group=self.package)}
+            if name in points:
+                self._loaded[name] = points[name].load()
+            else:
+                importlib.import_module(self.entries[name].module)
+        return self._loaded[name]
+
+    def require(self, name: str) -> None:
+        """Raise a UserError that names the nearest entry unless ``name`` is on the shelf."""
+        if name not in self.entries:
+            raise unknown(self.noun, name, self.names())
+
+    def _files(self) -> list[Path]:
+        base = Path(__file__).parent.joinpath(*self.package.split(".")[1:])
+        if not base.is_dir():
+            return [base.with_suffix(".py")]
+        return sorted(p for p in base.glob("*.py") if not p.name.startswith("_"))
+
+
+def unknown(noun: str, name: str, known: Iterable[str], *, where: Iterable[str] = ()) -> UserError:
+    """The error for a name that does not exist: the nearest name and all that do."""
+    known = list(known)
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    fix = [f"did you mean '{near[0]}'?"] if near else []
+    return UserError(
+        f"unknown {noun} '{name}'",
+        where=[*where, f"known  {', '.join(known)}"],
+        fix=fix or [f"choose one of {', '.join(known)}"],
+        slug=f"unknown_{noun.replace(' ', '_')}",
+    )
+
+
+def _registered(path: Path, package: str) -> list[Entry]:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    module = package if path.stem == package.rpartition(".")[2] else f"{package}.{path.stem}"
+    return [
+        Entry(name, module, (ast.get_docstring(node) or "").split("\n", 1)[0])
+        for node in tree.body
+        if isinstance(node, ast.ClassDef | ast.FunctionDef)
+        for decorator in node.decorator_list
+        for name in _name_of(decorator)
+    ]
+
+
+def _name_of(decorator: ast.expr) -> list[str]:
+    match decorator:
+        case ast.Call(func=ast.Name(id="register"), args=[ast.Constant(value=str(name)), *_]):
+            return [name]
+        case _:
+            return []
+
+
+FUSIONS = Shelf("remamber.fusions", noun="fusion variant")
+SCAN_ORDERS = Shelf("remamber.fusions._scan_order", noun="scan ordering")
+MODELS = Shelf("remamber.models", noun="model")
+DATASETS = Shelf("remamber.datasets", noun="data set")
+TASKS = Shelf("remamber.tasks", noun="task")
+LAUNCHERS = Shelf("remamber.launch", noun="launcher")
+FIGURES = Shelf("remamber.figures", noun="figure")

@@ -1,0 +1,58 @@
+"""Shelf of fusion variants: how the expression enters the image features of one stage.
+
+An entry is a class built once a stage, ``Entry(FusionShape)``, and called as below. Variants
+replace the Twister layers and nothing else, so that tables compare fusions and not models.
+"""
+
+from typing import NamedTuple, Protocol
+
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from remamber.plan.spec import FusionSpec
+
+
+class FusionShape(NamedTuple):
+    """What a fusion must know to be built.
+
+    Attributes:
+        spec: the fusion's part of the run spec.
+        channels: C of the stage.
+        text_width: d, width of a text token.
+        text_length: t, tokens of an expression.
+        channel_grid: side of the map that the channel scan works on.
+        interaction_width: inner width of the local interaction.
+        release: keep the released behaviour, padding in the interaction map included.
+        backend: name of a scan implementation, or "auto".
+        seed: initial weights follow from it and from a part's name alone, so that parts that
+            two variants share start equal.
+    """
+
+    spec: FusionSpec
+    channels: int
+    text_width: int
+    text_length: int
+    channel_grid: int
+    interaction_width: int
+    release: bool
+    backend: str
+    seed: str
+
+
+class Fusion(Protocol):
+    """The interface of every variant.
+
+    Attributes:
+        taps: display name -> path of the submodule whose output shows it.
+    """
+
+    taps: dict[str, str]
+
+    def __call__(
+        self,
+        image: Float[Tensor, "b c h w"],
+        text: Float[Tensor, "b t d"],
+        text_mask: Bool[Tensor, "b t"],
+        text_global: Float[Tensor, "b d"],
+    ) -> Float[Tensor, "b c h w"]:
+        """Image features with the expression in them, of the same shape."""

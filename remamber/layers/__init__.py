@@ -1,0 +1,1 @@
+"""Text-blind parts of the models: norms, patch embedding, the selective SSM, SS2D, VSS blocks."""

@@ -1,0 +1,18 @@
+"""Layer normalisation over the channels of a feature map, at each pixel."""
+
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class LayerNorm2d(nn.LayerNorm):
+    """LayerNorm over ``c`` of ``b c h w``, eps 1e-5, affine (the release's LN2d)."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels, eps=1e-5)
+
+    def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
+        """Normalise each pixel's channels; a channels-last map is not copied."""
+        last = x.permute(0, 2, 3, 1)
+        last = F.layer_norm(last, self.normalized_shape, self.weight, self.bias, self.eps)
+        return last.permute(0, 3, 1, 2)

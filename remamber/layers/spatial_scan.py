@@ -1,0 +1,50 @@
+"""SS2D, the spatial scan: a selective scan of an image in four directions (paper 3.4, VMamba)."""
+
+import math
+
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from remamber.layers.norm import LayerNorm2d
+from remamber.layers.ssm import SelectiveSSM
+from remamber.ops import cross_merge, cross_scan
+
+
+class SpatialScan(nn.Module):
+    """SS2D "v4noz": in-projection, depthwise 3x3, SiLU, four-way scan, norm, out-projection.
+
+    The sequences are row-major, column-major and the reverses of both; their outputs are
+    summed. No gate.
+
+    Args:
+        in_channels: channels read; 3C for the Twister's cube, C in a VSS block.
+        out_channels: C. The inner width is 2C and dt_rank is C/16, rounded up.
+        d_state: state size n, 1 in the release.
+        backend: name of a scan implementation, or "auto".
+    """
+
+    def __init__(
+        self, in_channels: int, out_channels: int, *, d_state: int = 1, backend: str = "auto"
+    ) -> None:
+        d_inner = 2 * out_channels
+        dt_rank = math.ceil(out_channels / 16)
+        super().__init__()
+        self.ssm = SelectiveSSM(d_inner, dt_rank=dt_rank, d_state=d_state, backend=backend)
+        self.in_proj = nn.Linear(in_channels, d_inner, bias=False)
+        self.conv2d = nn.Conv2d(d_inner, d_inner, 3, padding=1, groups=d_inner, bias=False)
+        self.out_norm = LayerNorm2d(d_inner)
+        self.out_proj = nn.Linear(d_inner, out_channels, bias=False)
+
+    def forward(self, x: Float[Tensor, "b i h w"]) -> Float[Tensor, "b c h w"]:
+        """Mix positions along four orders: ``b in_channels h w -> b out_channels h w``."""
+        height, width = x.shape[2:]
+        inner = F.silu(self.conv2d(pointwise(self.in_proj, x)))
+        y = cross_merge(self.ssm(cross_scan(inner)), height, width)
+        return pointwise(self.out_proj, self.out_norm(y).to(x.dtype))
+
+
+def pointwise(linear: nn.Linear, x: Float[Tensor, "b i h w"]) -> Float[Tensor, "b o h w"]:
+    """A 1x1 convolution as the linear map of each pixel, which is one matrix product."""
+    projected: Tensor = linear(x.permute(0, 2, 3, 1))
+    return projected.permute(0, 3, 1, 2)

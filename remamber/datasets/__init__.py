@@ -12,6 +12,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from remamber.errors import ExitCode, UserError
 from remamber.plan.spec import DataSpec
 from remamber.registry import DATASETS
 
@@ -96,7 +97,20 @@ def open_dataset(spec: DataSpec, place: DataPlace) -> ReferringDataset:
     """Open, or generate and open, the data set that a spec names.
 
     Raises:
-        UserError: unknown name (exit 2), missing files (exit 3), damaged files (exit 6).
+        UserError: unknown name (exit 2), missing files (exit 3), damaged files or files other
+            than those that the spec was made for (exit 6).
     """
     dataset: ReferringDataset = DATASETS.get(spec.name)(spec, place)
+    if spec.fingerprint and spec.fingerprint != dataset.fingerprint:
+        raise UserError(
+            f"data set '{spec.name}' is not the one that this run was planned with",
+            where=[
+                f"planned  {spec.fingerprint[:12]}",
+                f"found    {dataset.fingerprint[:12]} in {dataset.location}",
+            ],
+            fix=["run the same command again: it plans with the files that are there now"],
+            exit_code=ExitCode.DAMAGED,
+            slug="dataset_changed",
+            path=str(dataset.location),
+        )
     return dataset

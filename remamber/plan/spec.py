@@ -77,6 +77,7 @@ class TrainSpec(Strict):
     warmup_steps: Annotated[int, Field(ge=0)] = 0
     schedule: Literal["cosine-step", "cosine-epoch"] = "cosine-step"
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    clip_norm: Annotated[float, Field(gt=0)] | None = None
 
     @model_validator(mode="after")
     def _one_length(self) -> "TrainSpec":

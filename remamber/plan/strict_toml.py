@@ -1,9 +1,9 @@
 """TOML read against a pydantic model: an unknown key names its file, its place and its nearest."""
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
@@ -87,16 +87,26 @@ def _refuse_unknown_keys(
             raise UserError(
                 f"{origin}: {error.what}", where=error.where, fix=error.fix, slug="unknown_key"
             )
-        inner = _model_in(model.model_fields[key].annotation)
-        if inner is not None and isinstance(value, Mapping):
-            _refuse_unknown_keys(inner, value, origin=origin, place=f"{here}.")
+        for inner_place, inner, below in _tables(model, key, value):
+            _refuse_unknown_keys(inner, below, origin=origin, place=f"{place}{inner_place}.")
 
 
-def _model_in(annotation: Any) -> type[BaseModel] | None:  # noqa: ANN401 - any annotation
-    candidates = [annotation, *getattr(annotation, "__args__", ())]
-    return next(
-        (c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), None
-    )
+def _tables(
+    model: type[BaseModel], key: str, value: Any  # noqa: ANN401 - any TOML value
+) -> Iterator[tuple[str, type[BaseModel], Mapping[str, Any]]]:
+    """The tables under a key that have a model: one, one for each name, or a list of them."""
+    annotation = model.model_fields[key].annotation
+    candidates = [annotation, *get_args(annotation)]
+    inner = next((c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), None)
+    if inner is None:
+        return
+    if get_origin(annotation) is dict and isinstance(value, Mapping):
+        below = [(f"{key}.{name}", table) for name, table in value.items()]
+    elif isinstance(value, Sequence) and not isinstance(value, str):
+        below = [(f"{key}[{i}]", table) for i, table in enumerate(value)]
+    else:
+        below = [(key, value)]
+    yield from ((place, inner, table) for place, table in below if isinstance(table, Mapping))
 
 
 def _explained(error: ValidationError, layers: Sequence[Layer], prefix: str) -> UserError:

@@ -1,0 +1,35 @@
+"""A few timed steps of a training run, from which its length in minutes is estimated."""
+
+import statistics
+import time
+
+from remamber.models import parameter_counts
+from remamber.plan.spec import RunSpec
+from remamber.tasks import TaskContext
+from remamber.tasks._bench import set_up, train_step
+from remamber.tasks._device import peak_memory
+
+_WARM, _TIMED = 2, 4
+
+
+def calibrate(spec: RunSpec, context: TaskContext) -> dict[str, float]:
+    """Parameters, seconds of a step and peak bytes of a training run; nothing is kept.
+
+    The first steps compile kernels and fill caches and are not counted.
+
+    Raises:
+        UserError: the data cannot be read.
+    """
+    bench = set_up(spec, context)
+    seconds = []
+    for step in range(_WARM + _TIMED):
+        started = time.perf_counter()
+        batch = bench.batches.at(step % bench.length.steps).to(bench.accelerator.device)
+        train_step(bench, batch)
+        seconds.append(time.perf_counter() - started)
+    return {
+        "parameters": float(parameter_counts(bench.model)["total"]),
+        "step_s": statistics.median(seconds[_WARM:]),
+        "steps": float(bench.length.steps),
+        "peak_bytes": float(peak_memory(bench.accelerator.device)[0]),
+    }

@@ -1,0 +1,224 @@
+"""Trains a model and scores every expression of the splits: one row of a table."""
+
+import statistics
+import time
+from collections.abc import Callable
+
+from remamber.metrics import METRICS, measure
+from remamber.models import parameter_counts
+from remamber.plan.spec import RunSpec
+from remamber.record.event import Event
+from remamber.record.schema import Measurement
+from remamber.registry import TASKS
+from remamber.tasks import Outcome, Stopped, TaskContext
+from remamber.tasks._bench import Bench, set_up, train_step
+from remamber.tasks._checkpoint import Checkpoints, Progress
+from remamber.tasks._device import device_name, peak_memory
+from remamber.tasks._optimiser import set_learning_rate
+from remamber.tasks._scan_share import scan_share
+from remamber.tasks._scoring import Scorer, SplitCounts, items_of, packed, shuffled_among_images
+
+register = TASKS.register
+
+_PROBES = 5
+_PROBE_ITEMS = 192
+_CURVE_POINTS = 400
+
+
+@register("train")
+def train(spec: RunSpec, context: TaskContext) -> Outcome:
+    """Train for the spec's steps or epochs, then count every split's intersections and unions.
+
+    Raises:
+        Stopped: asked to stop; the last step is saved.
+        UserError: the data cannot be read, or an unknown name in the spec.
+    """
+    bench = set_up(spec, context)
+    checkpoints = Checkpoints(context.folder, spec.digest)
+    progress, warnings = checkpoints.restore(bench.model, bench.optimiser)
+    tell = _teller(spec, context)
+    for warning in warnings:
+        tell(kind="note", message=warning)
+    tell(kind="start", done=progress.step, total=bench.length.steps)
+    _fit(bench, context, progress=progress, checkpoints=checkpoints)
+    counts, controls = _score(bench, context)
+    share = scan_share(bench.model, bench.batches.at(0).to(bench.accelerator.device))
+    checkpoints.discard()
+    accuracy = _accuracy(counts, where={})
+    finals = {m.metric: m.value for m in accuracy if m.where["split"] == _lead(spec)}
+    tell(kind="finished", done=bench.length.steps, total=bench.length.steps, values=finals)
+    return Outcome(
+        measurements=(
+            *accuracy,
+            *_accuracy(controls, where={"control": "shuffled-text"}),
+            *_costs(bench, progress, share),
+        ),
+        curves=_curves(progress, _lead(spec)),
+        counts=packed({**counts, **{f"{s}+shuffled-text": c for s, c in controls.items()}}),
+        data=_described(bench),
+        device=device_name(bench.accelerator.device),
+        scan_backend=bench.backend,
+        warnings=tuple(warnings),
+    )
+
+
+def _fit(
+    bench: Bench, context: TaskContext, *, progress: Progress, checkpoints: Checkpoints
+) -> None:
+    tell = _teller(bench.spec, context)
+    probe = _prober(bench)
+    saved_at = time.monotonic()
+    saved_step = progress.step
+    while progress.step < bench.length.steps:
+        started = time.perf_counter()
+        lr = set_learning_rate(
+            bench.optimiser, spec=bench.train, length=bench.length, step=progress.step
+        )
+        batch = bench.batches.at(progress.step).to(bench.accelerator.device)
+        loss = train_step(bench, batch)
+        seconds = time.perf_counter() - started
+        progress.step += 1
+        progress.loss.append(loss)
+        progress.lr.append(lr)
+        progress.step_s.append(seconds)
+        values = {"loss": loss, "step_s": seconds, "lr": lr}
+        if _probe_due(progress.step, bench.length.steps):
+            progress.probes.append((progress.step, probe()))
+            values["mIoU"] = progress.probes[-1][1]
+        progress.train_s += time.perf_counter() - started
+        tell(kind="step", done=progress.step, total=bench.length.steps, values=values)
+        last = progress.step == bench.length.steps
+        stop = context.should_stop()
+        if last or stop or time.monotonic() - saved_at >= context.checkpoint_s:
+            checkpoints.save(bench.model, bench.optimiser, progress)
+            saved_at, saved_step = time.monotonic(), progress.step
+            tell(kind="saved", done=saved_step)
+        if stop and not last:
+            raise Stopped(saved_step)
+
+
+def _probe_due(step: int, steps: int) -> bool:
+    """Five times in a run of at least fifty steps, never after the last, which is scored."""
+    every = max(10, steps // _PROBES)
+    return step % every == 0 and step < steps
+
+
+def _prober(bench: Bench) -> Callable[[], float]:
+    """Scores a fixed, evenly spaced sample of the first split."""
+    split = _lead(bench.spec)
+    refs = bench.dataset.refs(split)
+    items = items_of(refs)
+    sample = items[:: max(1, len(items) // _PROBE_ITEMS)]
+    scorer = _scorer(bench, split)
+
+    def probe() -> float:
+        counts = scorer.score(bench.model, sample, on_batch=lambda done: None)
+        return measure("mIoU", counts["intersection"], counts["union"])
+
+    return probe
+
+
+def _scorer(bench: Bench, split: str) -> Scorer:
+    return Scorer(
+        bench.dataset,
+        bench.dataset.refs(split),
+        size=bench.spec.data.image_size,
+        batch=bench.spec.evaluate.batch,
+        device=bench.accelerator.device,
+    )
+
+
+def _score(
+    bench: Bench, context: TaskContext
+) -> tuple[dict[str, SplitCounts], dict[str, SplitCounts]]:
+    """Counts of every split, and of the lead split with shuffled expressions if asked for."""
+    tell = _teller(bench.spec, context)
+    counts, controls = {}, {}
+    for split in bench.spec.data.splits:
+        items = items_of(bench.dataset.refs(split))
+        passes = [(split, items, counts)]
+        if bench.spec.evaluate.shuffled_text and split == _lead(bench.spec):
+            passes.append((f"{split}, shuffled", shuffled_among_images(items), controls))
+        scorer = _scorer(bench, split)
+        for what, chosen, into in passes:
+
+            def on_batch(done: int, what: str = what, total: int = len(items)) -> None:
+                tell(kind="evaluate", what=what, done=done, total=total)
+                if context.should_stop():
+                    raise Stopped(bench.length.steps)
+
+            into[split] = scorer.score(bench.model, chosen, on_batch=on_batch)
+    return counts, controls
+
+
+def _teller(spec: RunSpec, context: TaskContext) -> Callable[..., None]:
+    def tell(**fields: object) -> None:
+        context.emit(Event.model_validate({"run_id": spec.run_id, **fields}))
+
+    return tell
+
+
+def _lead(spec: RunSpec) -> str:
+    return spec.data.splits[0]
+
+
+def _accuracy(counts: dict[str, SplitCounts], *, where: dict[str, str]) -> list[Measurement]:
+    return [
+        Measurement(
+            metric=metric,
+            value=measure(metric, c["intersection"], c["union"]),
+            unit="fraction",
+            where={"split": split, **where},
+        )
+        for split, c in counts.items()
+        for metric in METRICS
+    ]
+
+
+def _costs(bench: Bench, progress: Progress, share: float) -> list[Measurement]:
+    peak, kind = peak_memory(bench.accelerator.device)
+    numbers = [
+        ("step_s", statistics.median(progress.step_s), "seconds"),
+        ("train_s", progress.train_s, "seconds"),
+        ("steps", progress.step, "steps"),
+        ("scan_share", share, "fraction"),
+    ]
+    return [
+        *(Measurement(metric=m, value=v, unit=u) for m, v, u in numbers),
+        Measurement(metric="peak_bytes", value=peak, unit="bytes", where={"kind": kind}),
+        *(
+            Measurement(metric="parameters", value=n, unit="parameters", where={"part": part})
+            for part, n in parameter_counts(bench.model).items()
+        ),
+    ]
+
+
+def _curves(progress: Progress, split: str) -> dict[str, tuple[tuple[float, float], ...]]:
+    """Loss and rate as means over equal stretches, at most 400 points, and the probes."""
+    stretch = max(1, len(progress.loss) // _CURVE_POINTS)
+    starts = range(0, len(progress.loss), stretch)
+
+    def thinned(values: list[float]) -> tuple[tuple[float, float], ...]:
+        parts = ((s, values[s : s + stretch]) for s in starts)
+        return tuple((float(s + len(part)), statistics.fmean(part)) for s, part in parts)
+
+    return {
+        "loss": thinned(progress.loss),
+        "lr": thinned(progress.lr),
+        f"{split} mIoU": tuple((float(step), value) for step, value in progress.probes),
+    }
+
+
+def _described(bench: Bench) -> dict[str, str | int | float]:
+    described: dict[str, str | int | float] = {
+        "name": bench.dataset.name,
+        "fingerprint": bench.dataset.fingerprint,
+        "vocabulary": bench.model.tokenizer.size,
+    }
+    for split in (bench.spec.data.train_split, *bench.spec.data.splits):
+        texts = [e.text for ref in bench.dataset.refs(split) for e in ref.expressions]
+        tokens = bench.model.tokenizer(texts)
+        described[f"{split} expressions"] = len(texts)
+        described[f"{split} truncated"] = tokens.truncated / max(1, len(texts))
+        described[f"{split} unknown words"] = tokens.unknown / max(1, tokens.words)
+    return described

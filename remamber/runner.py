@@ -27,6 +27,7 @@ from remamber.record.environment import environment
 from remamber.record.event import Event
 from remamber.record.schema import Record, Status
 from remamber.record.store import Store
+from remamber.tasks import Outcome, Stopped, TaskContext, find_task
 
 _TRACEBACK_LINES = 30
 _POLL_S = 1.0
@@ -119,11 +120,10 @@ def _claimed(
 
 
 def _run(request: Request, store: Store, emit: Emit, interruption: Interruption) -> ExitCode:
-    from remamber.tasks import Outcome, Stopped, find_task
-
     spec = request.spec
     clock, started = time.monotonic(), _now()
-    outcome, status, error = Outcome(measurements=()), "ok", None
+    outcome, error = Outcome(measurements=()), None
+    status: Status = "ok"
     threads = _set_threads(request.threads)
     context = _context(request, store, emit, interruption)
     try:
@@ -176,9 +176,9 @@ def _calibrate(request: Request, emit: Emit, interruption: Interruption) -> Exit
     return ExitCode.DONE
 
 
-def _context(request: Request, store: Store, emit: Emit, interruption: Interruption):  # type: ignore[no-untyped-def]  # noqa: ANN202
-    from remamber.tasks import TaskContext
-
+def _context(
+    request: Request, store: Store, emit: Emit, interruption: Interruption
+) -> TaskContext:
     return TaskContext(
         folder=store.folder(request.spec),
         place=_data_place(request, emit),

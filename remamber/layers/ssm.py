@@ -68,7 +68,7 @@ class SelectiveSSM(nn.Module):
         """
         b, k, d, length = u.shape
         r, n = self.dt_rank, self.d_state
-        low, B, C = torch.matmul(self.x_proj_weight, u).split([r, n, n], dim=2)
+        low, B, C = torch.split(torch.matmul(self.x_proj_weight, u), [r, n, n], dim=2)
         delta = torch.matmul(self.dt_projs_weight, low)
         y = selective_scan(
             u.reshape(b, k * d, length),

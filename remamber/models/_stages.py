@@ -2,7 +2,6 @@
 
 from typing import NamedTuple
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -60,7 +59,8 @@ class Encoder(nn.Module):
     def __init__(self, settings: EncoderSettings) -> None:
         super().__init__()
         size, seed = settings.size, settings.seed
-        rates = torch.linspace(0, size.drop_path, sum(size.depths)).tolist()
+        blocks = sum(size.depths)
+        rates = [size.drop_path * i / max(1, blocks - 1) for i in range(blocks)]
         with seeded(f"{seed}.backbone"):
             self.patch_embed = PatchEmbed(size.dims[0])
             self.blocks = nn.ModuleList()

@@ -133,7 +133,8 @@ def _score(
 ) -> tuple[dict[str, SplitCounts], dict[str, SplitCounts]]:
     """Counts of every split, and of the lead split with shuffled expressions if asked for."""
     tell = _teller(bench.spec, context)
-    counts, controls = {}, {}
+    counts: dict[str, SplitCounts] = {}
+    controls: dict[str, SplitCounts] = {}
     for split in bench.spec.data.splits:
         items = items_of(bench.dataset.refs(split))
         passes = [(split, items, counts)]

@@ -1,0 +1,82 @@
+"""Shelf of figures: each entry turns the numbers of a study into one plotly figure.
+
+An entry is a function ``(FigureData) -> plotly.graph_objects.Figure`` that puts its alternative
+text, made from the data, into ``layout.meta["alt"]``. A file with such a function under
+``@register("name")`` is all that another figure needs.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from remamber.registry import FIGURES
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+Curve = tuple[tuple[float, float], ...]
+"""(step, value) pairs."""
+
+
+class Estimate(NamedTuple):
+    """A fraction with its 95 % interval; the ends are None where there is none."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Series:
+    """One row of the study.
+
+    Attributes:
+        index: place of the row in the study; fixes colour, dash and marker in every figure.
+        label: the row's name.
+        by_split: the figure's metric by split.
+        difference: the row minus the best row of the figure's split, paired; None if not scored.
+        best: whether it is that best row.
+        tied: whether it cannot be told from the best row at 5 %.
+        curves: curve name -> one curve a seed.
+    """
+
+    index: int
+    label: str
+    by_split: Mapping[str, Estimate] = field(default_factory=dict)
+    difference: Estimate | None = None
+    best: bool = False
+    tied: bool = False
+    curves: Mapping[str, tuple[Curve, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FigureData:
+    """All that a figure may show.
+
+    Attributes:
+        title: heading of the figure.
+        split: the split in question.
+        metric: the metric in question.
+        series: rows in table order.
+        floors: split -> (name, metric) of a prediction that reads no text.
+        ceilings: split -> (name, metric) of the best mask that the stride allows.
+        percent: writes a fraction for people, in percent.
+    """
+
+    title: str
+    split: str
+    metric: str
+    series: tuple[Series, ...]
+    floors: Mapping[str, tuple[str, float]] = field(default_factory=dict)
+    ceilings: Mapping[str, tuple[str, float]] = field(default_factory=dict)
+    percent: Callable[[float], str]
+
+
+def draw(kind: str, data: FigureData) -> "Figure":
+    """Draw a figure of the shelf.
+
+    Raises:
+        UserError: no figure has that name; the nearest is named.
+    """
+    entry: Callable[[FigureData], Figure] = FIGURES.get(kind)
+    return entry(data)

@@ -1,0 +1,147 @@
+"""A study's results for machines: one CSV line a cell, one JSON document, base units."""
+
+import csv
+import io
+import json
+import math
+from typing import Any
+
+from remamber.record.schema import Record
+from remamber.report.document import Document
+from remamber.table.model import Cell, Column, Row, Table
+from remamber.table.resample import DRAWS, LEVEL
+from remamber.table.results import RESAMPLING_SEED, Results
+from remamber.table.significance import ALPHA
+
+SCHEMA_VERSION = 1
+_FIELDS = ("value", "low", "high", "n", "best", "dagger", "status", "published", "text")
+
+
+def csv_text(document: Document) -> str:
+    """Every cell of every table as one line: table, row, column, unit, then the cell's fields."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(("study", "table", "row", "group", "column", "unit", *_FIELDS))
+    for table in document.tables:
+        for row in table.rows:
+            for column, cell in zip(table.columns, row.cells, strict=True):
+                place = (row.label, column.group, column.label, column.unit)
+                fields = _cell(cell)
+                writer.writerow(
+                    (document.study, table.name, *place, *(fields.get(f, "") for f in _FIELDS))
+                )
+    return stream.getvalue()
+
+
+def results_json(results: Results, document: Document) -> dict[str, Any]:
+    """The whole report as plain data; it holds nothing of the time or place of rendering."""
+    lead_split, lead_metric = results.analysis.table.lead
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "study": document.study,
+        "profile": results.runs.profile,
+        "title": document.title,
+        "paper": document.paper,
+        "question": document.question,
+        "verdict": document.verdict,
+        "banner": document.banner,
+        "condition": document.condition,
+        "synthetic": results.synthetic,
+        "lead": {"split": lead_split, "metric": lead_metric},
+        "method": {
+            "unit": "image",
+            "resamples": DRAWS,
+            "level": LEVEL,
+            "alpha": ALPHA,
+            "resampling_seed": RESAMPLING_SEED,
+            "test": "two-sided paired bootstrap p, Holm over the rows of a column",
+        },
+        "splits": {
+            split: {"expressions": c.expressions, "images": c.images}
+            for split, c in results.by_split.items()
+        },
+        "tables": {table.name: _table(table) for table in document.tables},
+        "p_values": _p_values(results),
+        "detectable_difference": _number(results.detectable),
+        "order_agreement": [_rounded(vars(order)) for order in results.orders],
+        "text_control": _rounded(vars(results.control)) if results.control else None,
+        "seed_differences": {
+            row: _rounded(interval._asdict())
+            for row, interval in results.seed_differences().items()
+        },
+        "notes": list(document.notes),
+        "runs": [_run(record) for record in results.records],
+        "unrecorded_runs": list(results.selection.unrecorded),
+        "provenance": {s.title: dict(s.lines) for s in document.provenance},
+    }
+
+
+def json_text(content: dict[str, Any]) -> str:
+    """JSON with a stable layout; a value that is not a number would be an error."""
+    return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _table(table: Table) -> list[dict[str, Any]]:
+    return [
+        {"key": row.key, "label": row.label, "cells": _cells(table.columns, row)}
+        for row in table.rows
+    ]
+
+
+def _cells(columns: tuple[Column, ...], row: Row) -> list[dict[str, Any]]:
+    return [
+        {"group": column.group, "column": column.label, "unit": column.unit, **_cell(cell)}
+        for column, cell in zip(columns, row.cells, strict=True)
+    ]
+
+
+def _cell(cell: Cell) -> dict[str, Any]:
+    fields = {
+        "value": _number(cell.value),
+        "low": _number(cell.low),
+        "high": _number(cell.high),
+        "n": cell.n,
+        "best": cell.best or None,
+        "dagger": cell.dagger or None,
+        "status": cell.status if not cell.reason else f"{cell.status}: {cell.reason}",
+        "published": _number(cell.published),
+        "text": cell.text or None,
+    }
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _p_values(results: Results) -> dict[str, dict[str, dict[str, float | None]]]:
+    """Adjusted p of every row against the best row: split -> metric -> row."""
+    return {
+        split: {
+            metric: {row: _number(c.p[r, m]) for r, row in enumerate(c.rows)}
+            for m, metric in enumerate(c.metrics)
+        }
+        for split, c in results.by_split.items()
+    }
+
+
+def _run(record: Record) -> dict[str, Any]:
+    return {
+        "run_id": record.run_id,
+        "digest": record.digest,
+        "seed": record.spec.seed,
+        "status": record.status,
+        "error": record.error,
+        "wall_s": record.wall_s,
+        "started": record.started,
+        "finished": record.finished,
+        "commit": record.environment.commit,
+        "dirty": record.environment.dirty,
+    }
+
+
+def _rounded(fields: dict[str, Any]) -> dict[str, Any]:
+    return {k: _number(v) if isinstance(v, float) else v for k, v in fields.items()}
+
+
+def _number(value: float | None) -> float | None:
+    """Nine significant digits, so that the last bit of a sum does not change a file."""
+    if value is None or not math.isfinite(value):
+        return None
+    return float(f"{float(value):.9g}")

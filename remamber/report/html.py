@@ -1,0 +1,112 @@
+"""A document as one HTML page that works from a USB stick: no request leaves it."""
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from remamber.report.cells import full_heading, groups, heading, unit_line, words
+from remamber.report.document import Document, Picture
+from remamber.table.model import Cell, Column, Table
+
+_TEMPLATES = Path(__file__).parent / "templates"
+_CONFIG = {"showSendToCloud": False, "displaylogo": False, "responsive": True}
+"""plotly.js 4 offers by default to send a figure to a server; a report must not."""
+
+
+def html(document: Document, *, plotly_src: str | None) -> str:
+    """Render a document.
+
+    Args:
+        document: what to render.
+        plotly_src: path of plotly.js relative to the page; None puts it into the page.
+    """
+    # Imported here: only a report pays for jinja2 and plotly.
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from markupsafe import Markup
+    from plotly.offline import get_plotlyjs
+
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    page: str = environment.get_template("report.html.j2").render(
+        document=document,
+        tables=[_table(table) for table in document.tables],
+        pictures=[_picture(picture) for picture in document.pictures],
+        templates=Markup(_json(_plotly_templates())),
+        plotly_src=plotly_src,
+        plotly_inline=Markup(get_plotlyjs()) if plotly_src is None else "",
+        style=Markup(_asset("report.css")),
+        script=Markup(_asset("report.js")),
+    )
+    return page
+
+
+@cache
+def _asset(name: str) -> str:
+    return (_TEMPLATES / name).read_text(encoding="utf-8")
+
+
+def _table(table: Table) -> dict[str, Any]:
+    return {
+        "name": table.name,
+        "title": table.title,
+        "unit": unit_line(table),
+        "head": table.head,
+        "groups": groups(table) if any(c.group for c in table.columns) else [],
+        "columns": [
+            {"heading": heading(column), "full": full_heading(column)} for column in table.columns
+        ],
+        "rows": [
+            {
+                "label": row.label,
+                "cells": [_cell(c, x) for c, x in zip(table.columns, row.cells, strict=True)],
+            }
+            for row in table.rows
+        ],
+    }
+
+
+def _cell(column: Column, cell: Cell) -> dict[str, Any]:
+    kinds = {"best": cell.best, "tied": cell.dagger, "missing": cell.status != "ok"}
+    return {
+        "words": words(column, cell),
+        "kind": " ".join(name for name, is_so in kinds.items() if is_so),
+        "best": cell.best,
+        "number": "" if cell.value is None else repr(cell.value),
+    }
+
+
+def _picture(picture: Picture) -> dict[str, Any]:
+    from markupsafe import Markup
+
+    layout = {k: v for k, v in picture.plotly["layout"].items() if k not in ("template", "title")}
+    layout["margin"] = {**layout.get("margin", {}), "t": 16}
+    figure = {"data": picture.plotly["data"], "layout": layout, "config": _CONFIG}
+    return {
+        "slug": picture.slug,
+        "title": picture.title,
+        "alt": picture.alt,
+        "height": layout["height"],
+        "json": Markup(_json(figure)),
+    }
+
+
+def _plotly_templates() -> Mapping[str, Any]:
+    from remamber.figures._style import template
+
+    return {
+        name: template(dark=dark).to_plotly_json()
+        for name, dark in (("light", False), ("dark", True))
+    }
+
+
+def _json(content: object) -> str:
+    """JSON that cannot end the script element it stands in."""
+    text = json.dumps(content, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

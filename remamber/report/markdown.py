@@ -1,0 +1,87 @@
+"""A document as Markdown that GitHub renders: tables, pictures by relative path, provenance."""
+
+from collections.abc import Mapping
+from itertools import chain
+
+from remamber.report.cells import full_heading, unit_line, words
+from remamber.report.document import Document, Picture, Section
+from remamber.table.model import Cell, Column, Table
+
+_SPECIAL = str.maketrans({c: f"\\{c}" for c in "\\`*_[]|#~"} | {"<": "&lt;", ">": "&gt;"})
+
+
+def markdown(document: Document, *, pictures: Mapping[str, str], page: str | None) -> str:
+    """Render a document.
+
+    Args:
+        document: what to render.
+        pictures: picture slug -> path of its PNG, relative to the Markdown file.
+        page: path of the HTML report, relative to the Markdown file; None if there is none.
+    """
+    parts = [
+        f"# {escape(document.title)} ({escape(document.paper)})",
+        f"*{escape(document.question)}*",
+        f"**{escape(document.verdict)}**",
+    ]
+    if document.banner:
+        parts.append(f"> **{escape(document.banner)}**")
+    parts.append(escape(document.condition))
+    first, *others = document.tables
+    parts += [_table(first), _bullets(document.notes)]
+    for table in others:
+        parts += [_title(table), _table(table)]
+    parts += chain.from_iterable(_picture(p, pictures, page) for p in document.pictures)
+    parts.append("## Provenance")
+    parts += [_section(section) for section in document.provenance]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def escape(text: str) -> str:
+    """Text that Markdown shows as it is, in one line."""
+    return " ".join(text.split()).translate(_SPECIAL)
+
+
+def _title(table: Table) -> str:
+    unit = unit_line(table)
+    return f"## {escape(table.title)}{f' ({unit})' if unit else ''}"
+
+
+def _table(table: Table) -> str:
+    header = [table.head, *(full_heading(column) for column in table.columns)]
+    lines = [
+        _line([escape(text) for text in header]),
+        _line([":---", *("---:" for _ in table.columns)]),
+    ]
+    for row in table.rows:
+        cells = [_cell(column, cell) for column, cell in zip(table.columns, row.cells, strict=True)]
+        lines.append(_line([escape(row.label), *cells]))
+    return "\n".join(lines)
+
+
+def _line(cells: list[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _cell(column: Column, cell: Cell) -> str:
+    value, mark, spread, paper = (escape(part) for part in words(column, cell))
+    shown = f"**{value}**" if cell.best else value
+    return " ".join(part for part in (shown + mark, spread, paper) if part)
+
+
+def _bullets(notes: tuple[str, ...]) -> str:
+    return "\n".join(f"- {escape(note)}" for note in notes)
+
+
+def _picture(picture: Picture, pictures: Mapping[str, str], page: str | None) -> list[str]:
+    alt = escape(picture.alt)
+    title = f"## {escape(picture.title)}"
+    if picture.slug in pictures:
+        return [title, f"![{alt}]({pictures[picture.slug]})"]
+    where = f" The figure is in [{escape(page)}]({page}#{picture.slug})." if page else ""
+    return [title, f"{alt}{where}"]
+
+
+def _section(section: Section) -> str:
+    lines = [f"| {escape(section.title)} | |", "| :--- | :--- |"]
+    lines += [_line([escape(name), escape(value)]) for name, value in section.lines]
+    return "\n".join(lines)

@@ -1,0 +1,110 @@
+"""A document on a terminal: as many columns as its width holds, the lead ones first."""
+
+from collections.abc import Callable, Iterable
+from io import StringIO
+from typing import Literal
+
+from rich.console import Console
+from rich.measure import Measurement
+from rich.table import Table as Grid
+from rich.text import Text
+
+from remamber.report.cells import heading, unit_line, words
+from remamber.report.document import Document
+from remamber.table.model import Cell, Column, Table
+
+_LEAD_METRICS = ("mIoU", "oIoU")
+_LEAD_COSTS = ("Parameters total", "Parameters fusion", "Training step", "Training steps", "seeds")
+Detail = Literal["paper", "spread", "value"]
+_SHOWN = ("results", "cost")
+
+
+def terminal(document: Document, *, color: bool, width: int) -> str:
+    """Render a document for a terminal of that many columns.
+
+    Args:
+        document: what to render.
+        color: whether escape codes may be used.
+        width: columns of the terminal.
+    """
+    console = Console(
+        file=StringIO(),
+        width=width,
+        force_terminal=color,
+        color_system="standard" if color else None,
+        no_color=not color,
+        markup=False,
+        highlight=False,
+        emoji=False,
+        legacy_windows=False,
+    )
+    console.print(Text(f"{document.title} ({document.paper})", style="bold"))
+    if document.banner:
+        console.print(Text(document.banner, style="bold yellow"))
+    console.print(Text(document.condition, style="dim"))
+    for table in document.tables:
+        if table.name in _SHOWN:
+            console.print()
+            console.print(_fitting(table, console))
+    console.print()
+    console.print(Text(document.verdict, style="bold"))
+    for note in document.notes:
+        console.print(Text(f"- {note}", style="dim"))
+    output = console.file
+    text = output.getvalue() if isinstance(output, StringIO) else ""
+    return "\n".join(line.rstrip() for line in text.splitlines()) + "\n"
+
+
+def _fitting(table: Table, console: Console) -> Grid:
+    """The fullest of several selections of columns that fits, else the smallest."""
+    unbounded = console.options.update(max_width=10_000)
+    grid = Grid()
+    for chosen, detail in _choices(table):
+        grid = _grid(chosen, detail=detail)
+        if Measurement.get(console, unbounded, grid).maximum <= console.width:
+            return grid
+    return grid
+
+
+def _choices(table: Table) -> Iterable[tuple[Table, Detail]]:
+    if table.name != "results":
+        yield table, "paper"
+        yield _with(table, lambda column: column.name in _LEAD_COSTS), "paper"
+        return
+    lead = _with(table, lambda column: column.label in _LEAD_METRICS)
+    first = _with(lead, lambda column: column.label == lead.columns[0].label)
+    yield from ((table, "paper"), (lead, "paper"), (first, "paper"))
+    yield from ((first, "spread"), (first, "value"))
+
+
+def _with(table: Table, wanted: Callable[[Column], bool]) -> Table:
+    keep = tuple(i for i, column in enumerate(table.columns) if wanted(column))
+    return table.only(keep) if keep else table
+
+
+def _grid(table: Table, *, detail: Detail) -> Grid:
+    unit = unit_line(table)
+    caption = (
+        f"{unit}, ± half the 95 % interval" if unit == "percent" and detail != "value" else unit
+    )
+    grid = Grid(box=None, pad_edge=False, caption=caption or None, caption_justify="left")
+    grid.add_column(f"\n{table.head}", no_wrap=True)
+    groups = ["", *(column.group for column in table.columns)]
+    for before, column in zip(groups, table.columns, strict=False):
+        group = column.group if column.group != before else ""
+        grid.add_column(f"{group}\n{heading(column)}", justify="right", no_wrap=True)
+    for row in table.rows:
+        cells = zip(table.columns, row.cells, strict=True)
+        grid.add_row(Text(row.label), *(_cell(c, cell, detail=detail) for c, cell in cells))
+    return grid
+
+
+def _cell(column: Column, cell: Cell, *, detail: Detail) -> Text:
+    shown = words(column, cell)
+    text = Text(shown.value, style="bold green" if cell.best else "")
+    # A star beside the bold: bold is lost where the output has no escape codes.
+    text.append("*" if cell.best and column.unit == "fraction" else shown.mark)
+    parts = {"paper": (shown.spread, shown.paper), "spread": (shown.spread,), "value": ()}[detail]
+    for part in filter(None, parts):
+        text.append(f" {part}", style="dim not bold")
+    return text

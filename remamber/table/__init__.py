@@ -1,0 +1,1 @@
+"""From records to one table: recomputed metrics, intervals, paired tests, the paper's numbers."""

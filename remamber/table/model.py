@@ -1,0 +1,99 @@
+"""One table as data: column groups, rows, and cells that know what they are sure of."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+CellStatus = Literal["ok", "oom", "failed", "not-run", "not-measured"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """One column.
+
+    Attributes:
+        group: heading over neighbouring columns, such as the split; may be empty.
+        label: heading of the column itself, such as the metric.
+        unit: base unit of the values: ``fraction`` (shown in percent), ``points`` (a difference
+            of two fractions, shown signed), ``share``, ``seconds``, ``bytes``, ``parameters``,
+            ``count`` or ``text``.
+        higher_is_better: direction of the arrow; None for no arrow.
+    """
+
+    group: str
+    label: str
+    unit: str
+    higher_is_better: bool | None = None
+
+    @property
+    def name(self) -> str:
+        """Group and label in one line."""
+        return f"{self.group} {self.label}".strip()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One value in base units, its 95 % interval, and its standing in its column.
+
+    Attributes:
+        value: None unless ``status`` is ``ok`` (and the unit is not ``text``).
+        low: lower end of the interval, None if there is none.
+        high: upper end.
+        n: expressions behind the value.
+        best: whether it is the best of its column.
+        dagger: whether it cannot be told from the best at 5 %.
+        status: ``ok``, or why there is no value.
+        reason: a few words for ``not-measured``, shown as ``n/a (reason)``.
+        published: the paper's value for the same cell, a fraction.
+        text: what stands in a column of texts.
+    """
+
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    n: int | None = None
+    best: bool = False
+    dagger: bool = False
+    status: CellStatus = "ok"
+    reason: str = ""
+    published: float | None = None
+    text: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One row: its key in the spec, its name in the paper and its cells."""
+
+    key: str
+    label: str
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """Rows by columns; ``name`` is a slug, ``head`` the heading of the rows' names."""
+
+    name: str
+    title: str
+    head: str
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+
+    def __post_init__(self) -> None:
+        for row in self.rows:
+            if len(row.cells) != len(self.columns):
+                raise ValueError(
+                    f"row {row.label} has {len(row.cells)} cells for {len(self.columns)} columns"
+                )
+
+    def only(self, keep: tuple[int, ...]) -> "Table":
+        """The table with the columns of these indices."""
+        return Table(
+            name=self.name,
+            title=self.title,
+            head=self.head,
+            columns=tuple(self.columns[i] for i in keep),
+            rows=tuple(
+                Row(key=r.key, label=r.label, cells=tuple(r.cells[i] for i in keep))
+                for r in self.rows
+            ),
+        )

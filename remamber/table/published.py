@@ -1,0 +1,80 @@
+"""The paper's numbers, read from the CSV files that ship with the analyses."""
+
+import csv
+from pathlib import Path
+
+from remamber.errors import ExitCode, UserError
+from remamber.plan.study import Analysis, studies_folder
+
+COLUMNS = ("dataset", "split", "variant", "metric", "value")
+
+Published = dict[tuple[str, str, str], float]
+"""(split, metric, row's label) -> a fraction."""
+
+
+def published_of(analysis: Analysis) -> Published:
+    """The published values that belong to a study, empty if it names none.
+
+    Raises:
+        UserError: the file is missing or malformed.
+    """
+    if analysis.published is None:
+        return {}
+    return load_published(
+        studies_folder("analysis") / analysis.published, analysis.published_dataset
+    )
+
+
+def load_published(path: Path, dataset: str | None) -> Published:
+    """Read a CSV of published percentages.
+
+    Args:
+        path: a CSV with ``COLUMNS``; lines that begin with # are comments.
+        dataset: keep only this data set's lines; None keeps all.
+
+    Raises:
+        UserError: the file is missing, lacks a column or holds a value that is no percentage.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise UserError(
+            f"the paper's numbers {path} not found",
+            fix=["correct 'published' in the analysis file"],
+            exit_code=ExitCode.MISSING,
+            slug="published_missing",
+            path=str(path),
+        ) from error
+    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
+    reader = csv.DictReader(lines)
+    if tuple(reader.fieldnames or ()) != COLUMNS:
+        raise _malformed(path, f"the header is not {','.join(COLUMNS)}")
+    return {
+        (line["split"], line["metric"], line["variant"]): _fraction(line["value"], path)
+        for line in reader
+        if dataset is None or line["dataset"] == dataset
+    }
+
+
+def is_same_dataset(published_dataset: str | None, name: str) -> bool:
+    """Whether a run's data set is the one that the paper's table is about."""
+    return bool(published_dataset) and str(published_dataset).split(" (")[0].lower() == name
+
+
+def _fraction(text: str, path: Path) -> float:
+    try:
+        percent = float(text)
+    except (TypeError, ValueError) as error:
+        raise _malformed(path, f"{text!r} is not a number") from error
+    if not 0 <= percent <= 100:
+        raise _malformed(path, f"{text!r} is not a percentage")
+    return percent / 100
+
+
+def _malformed(path: Path, how: str) -> UserError:
+    return UserError(
+        f"the paper's numbers in {path} are malformed: {how}",
+        exit_code=ExitCode.DAMAGED,
+        slug="published_malformed",
+        path=str(path),
+    )

@@ -1,0 +1,258 @@
+"""Everything a study's records say: comparisons by split, bounds, controls, order, power."""
+
+import zlib
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from remamber.plan.study import Analysis, StudyRuns
+from remamber.record.schema import Record
+from remamber.table.compare import Comparison, RowCounts, compare
+from remamber.table.counts import SHUFFLED, CountsFile
+from remamber.table.order import LEAST_ROWS, OrderAgreement, order_agreement
+from remamber.table.published import Published, is_same_dataset, published_of
+from remamber.table.resample import (
+    image_sums,
+    metric_values,
+    percentile_interval,
+    resampled_images,
+    resampled_values,
+)
+from remamber.table.significance import SeedInterval, detectable_difference, seed_interval
+from remamber.table.source import RecordSource, Selection, Variant, select
+from remamber.table.tidy import tidy
+
+RESAMPLING_SEED = 20240709
+"""Fixed, so that a report rendered again from the same records is the same to the last digit."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextControl:
+    """The best row's lead metric with right and with shuffled expressions, and their ratio."""
+
+    row: str
+    value: float
+    shuffled: float
+    ratio: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Results:
+    """What a report is written from; nothing in here is formatted.
+
+    Attributes:
+        by_split: comparisons of the rows that were scored on each split.
+        bounds: (split, bound, metric) -> a fraction; floors and ceilings of the data.
+        published: the paper's values, empty where its table is about another data set.
+        synthetic: whether the data set is generated.
+        orders: agreement with the paper's order of rows, synthetic data only.
+        control: the text control of the best row, None if it was not run.
+    """
+
+    analysis: Analysis
+    runs: StudyRuns
+    selection: Selection
+    frame: pd.DataFrame
+    by_split: dict[str, Comparison]
+    bounds: dict[tuple[str, str, str], float]
+    published: Published
+    synthetic: bool
+    orders: tuple[OrderAgreement, ...]
+    control: TextControl | None
+
+    @property
+    def lead(self) -> Comparison | None:
+        """The comparison on the lead split, None if no row was scored on it."""
+        return self.by_split.get(self.analysis.table.lead[0])
+
+    @property
+    def lead_metric(self) -> int:
+        """Index of the lead metric in every comparison."""
+        return metrics_of(self.analysis).index(self.analysis.table.lead[1])
+
+    @property
+    def records(self) -> tuple[Record, ...]:
+        """All training records of the study, those that failed too."""
+        return self.selection.records
+
+    @property
+    def detectable(self) -> float | None:
+        """Smallest difference to the best row in the lead column found with 80 % power."""
+        if self.lead is None or len(self.lead.rows) < 2 or self.lead.images < 2:
+            return None
+        best = self.lead.best[self.lead_metric]
+        errors = np.delete(self.lead.standard_error[:, self.lead_metric], best)
+        return detectable_difference(float(np.median(errors)))
+
+    def seed_differences(self) -> dict[str, SeedInterval]:
+        """Paired t-intervals over seeds of the lead column's differences to the best row."""
+        if self.lead is None:
+            return {}
+        best = self.lead.rows[self.lead.best[self.lead_metric]]
+        found = {}
+        for row in self.lead.rows:
+            of_row, of_best = self.lead.by_seed[row], self.lead.by_seed[best]
+            common = sorted(of_row.keys() & of_best.keys())
+            differences = [float((of_row[s] - of_best[s])[self.lead_metric]) for s in common]
+            interval = seed_interval(differences)
+            if row != best and interval is not None:
+                found[row] = interval
+        return found
+
+
+def metrics_of(analysis: Analysis) -> tuple[str, ...]:
+    """The table's metrics; the lead metric is among them even if no column shows it."""
+    return tuple(dict.fromkeys((*analysis.table.metrics, analysis.table.lead[1])))
+
+
+def build(analysis: Analysis, runs: StudyRuns, source: RecordSource) -> Results:
+    """Compute everything that a report of the study says.
+
+    Raises:
+        UserError: damaged counts, rows scored on different expressions, malformed published CSV.
+    """
+    selection = select(analysis, runs, source)
+    files = {
+        record.run_id: CountsFile(record, path)
+        for variant in selection.variants
+        for record in variant.ok
+        if (path := source.counts_path(record)) is not None
+    }
+    by_split = {}
+    for split in analysis.table.splits:
+        rows = [r for v in selection.variants if (r := _row_counts(v, files, split)) is not None]
+        if rows:
+            by_split[split] = compare(rows, metrics_of(analysis), generator=_generator(split))
+    names = {record.spec.data.name for record in selection.records}
+    synthetic = any(name.startswith("synth-") for name in names)
+    published = published_of(analysis)
+    same = bool(names) and all(is_same_dataset(analysis.published_dataset, name) for name in names)
+    return Results(
+        analysis=analysis,
+        runs=runs,
+        selection=selection,
+        frame=tidy(selection),
+        by_split=by_split,
+        bounds=_bounds(selection.bounds),
+        published=published if same and not synthetic else {},
+        synthetic=synthetic,
+        orders=_orders(analysis, by_split, published) if synthetic else (),
+        control=_control(analysis, selection, by_split, files),
+    )
+
+
+def _generator(name: str) -> np.random.Generator:
+    return np.random.default_rng([RESAMPLING_SEED, zlib.crc32(name.encode())])
+
+
+def _row_counts(variant: Variant, files: dict[str, CountsFile], split: str) -> RowCounts | None:
+    scored = [r for r in variant.ok if r.run_id in files and files[r.run_id].has(split)]
+    if not scored:
+        return None
+    return RowCounts(
+        label=variant.label,
+        seeds=tuple(r.spec.seed for r in scored),
+        counts=tuple(files[r.run_id].of(split) for r in scored),
+    )
+
+
+def _bounds(record: Record | None) -> dict[tuple[str, str, str], float]:
+    if record is None or record.status != "ok":
+        return {}
+    return {
+        (m.where["split"], m.where["bound"], m.metric): m.value
+        for m in record.measurements
+        if "split" in m.where and "bound" in m.where
+    }
+
+
+def _orders(
+    analysis: Analysis, by_split: dict[str, Comparison], published: Published
+) -> tuple[OrderAgreement, ...]:
+    lead_split, lead_metric = analysis.table.lead
+    cells = [(split, metric) for split in by_split for metric in analysis.table.metrics]
+    lead = [
+        (split, metric) for split, metric in cells if (split, metric) == (lead_split, lead_metric)
+    ]
+    found = []
+    for over, columns in (
+        (f"{lead_split} {lead_metric}", lead),
+        ("the mean of all columns", cells),
+    ):
+        agreement = _order_over(columns, by_split, published, over)
+        if agreement is not None:
+            found.append(agreement)
+    return tuple(found)
+
+
+def _order_over(
+    columns: list[tuple[str, str]],
+    by_split: dict[str, Comparison],
+    published: Published,
+    over: str,
+) -> OrderAgreement | None:
+    columns = [(s, m) for s, m in columns if any(k[:2] == (s, m) for k in published)]
+    rows = [
+        row
+        for row in dict.fromkeys(row for s, _ in columns for row in by_split[s].rows)
+        if all((s, m, row) in published and row in by_split[s].rows for s, m in columns)
+    ]
+    if len(rows) < LEAST_ROWS:
+        return None
+    value, draws = [], []
+    for split, metric in columns:
+        comparison = by_split[split]
+        places = [comparison.rows.index(row) for row in rows]
+        m = comparison.metrics.index(metric)
+        value.append(comparison.value[places, m])
+        draws.append(comparison.draws[places, m])
+    paper = [float(np.mean([published[s, m, row] for s, m in columns])) for row in rows]
+    return order_agreement(paper, np.mean(value, axis=0), np.mean(draws, axis=0), over)
+
+
+def _control(
+    analysis: Analysis,
+    selection: Selection,
+    by_split: dict[str, Comparison],
+    files: dict[str, CountsFile],
+) -> TextControl | None:
+    split, metric = analysis.table.lead
+    comparison = by_split.get(split)
+    if comparison is None:
+        return None
+    label = comparison.rows[comparison.best[comparison.metrics.index(metric)]]
+    variant = next(v for v in selection.variants if v.label == label)
+    scored = [files[r.run_id] for r in variant.ok if r.run_id in files]
+    scored = [f for f in scored if f.has(split) and f.has(split + SHUFFLED)]
+    if not scored:
+        return None
+    return _text_control(label, scored, split=split, metric=metric)
+
+
+def _text_control(
+    label: str, scored: list[CountsFile], *, split: str, metric: str
+) -> TextControl | None:
+    right = image_sums([f.of(split) for f in scored], [metric])
+    wrong = image_sums([f.of(split + SHUFFLED) for f in scored], [metric])
+    if right.numerator.shape != wrong.numerator.shape:
+        return None
+    times = resampled_images(
+        right.numerator.shape[-1], draws=1000, generator=_generator(split + SHUFFLED)
+    )
+    value, shuffled = (float(metric_values(s).mean()) for s in (right, wrong))
+    if value <= 0:
+        return None
+    draws = [resampled_values(s, times).mean(axis=0)[0] for s in (right, wrong)]
+    ratio = np.divide(draws[1], draws[0], out=np.zeros_like(draws[0]), where=draws[0] > 0)
+    low, high = percentile_interval(ratio)
+    return TextControl(
+        row=label,
+        value=value,
+        shuffled=shuffled,
+        ratio=shuffled / value,
+        low=float(low),
+        high=float(high),
+    )

@@ -1,0 +1,71 @@
+"""Pickles that hold containers and scalars only: REFER's ``refs(*).p`` and nothing that runs code.
+
+A pickle is a program that may call anything it names. REFER's files come from third-party
+mirrors, so every name but seven harmless builtins is refused before it is looked up.
+"""
+
+import builtins
+import io
+import pickle
+from pathlib import Path
+from typing import Any
+
+from remamber.datasets._damaged import FETCH_AGAIN, damaged
+from remamber.errors import UserError
+
+_MODULES = frozenset({"builtins", "__builtin__"})
+_NAMES = frozenset({"set", "frozenset", "list", "dict", "str", "int", "float"})
+
+
+def load_plain_pickle(content: bytes, *, path: Path) -> Any:  # noqa: ANN401 - the caller checks
+    """The containers and scalars of a pickle of protocol 0 to 5; nothing in it is executed.
+
+    Byte strings of Python 2 are read as latin-1.
+
+    Args:
+        content: the bytes of the file.
+        path: where they came from, for messages.
+
+    Raises:
+        UserError: the pickle names anything else, is cut short or is no pickle (exit 6).
+    """
+    reader = _PlainUnpickler(io.BytesIO(content), encoding="latin1")
+    try:
+        loaded = reader.load()
+    # A damaged stream drives the pickle machine into errors of almost any kind.
+    except Exception as error:
+        if reader.refused is not None:
+            raise _refused(reader.refused, path) from None
+        raise damaged(
+            f"'{path.name}' is not a readable pickle ({error or type(error).__name__})",
+            path,
+            where=[f"size  {len(content):,} bytes"],
+        ) from error
+    return loaded
+
+
+class _PlainUnpickler(pickle.Unpickler):
+    """Looks up seven builtins; remembers the first other name that a pickle asked for."""
+
+    refused: str | None = None
+
+    def find_class(self, module: str, name: str) -> Any:  # noqa: ANN401 - pickle's signature
+        if module in _MODULES and name in _NAMES:
+            return getattr(builtins, name)
+        raise self._refusal(f"{module}.{name}")
+
+    def persistent_load(self, pid: Any) -> Any:  # noqa: ANN401 - pickle's signature
+        raise self._refusal(f"persistent object {pid!r:.60}")
+
+    def _refusal(self, name: str) -> pickle.UnpicklingError:
+        self.refused = self.refused or name
+        return pickle.UnpicklingError(f"refused {name}")
+
+
+def _refused(name: str, path: Path) -> UserError:
+    return damaged(
+        f"'{path.name}' is refused: reading it would load {name[:100]!r}",
+        path,
+        where=["a refs file holds lists, dicts, text and numbers only; nothing in it was run"],
+        fix=["do not open this file with other programs", FETCH_AGAIN],
+    )

@@ -28,6 +28,7 @@ from remamber.record.event import Event
 from remamber.record.schema import Record, Status
 from remamber.record.store import Store
 from remamber.tasks import Outcome, Stopped, TaskContext, find_task
+from remamber.tasks._allocator import keep_freed_memory
 
 _TRACEBACK_LINES = 30
 _POLL_S = 1.0
@@ -233,6 +234,7 @@ def _now() -> str:
 def main() -> int:
     """Serve one request from stdin; the exit status is that of the commands."""
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(message)s")
+    keep_freed_memory()
     interruption = Interruption()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, interruption.ask)

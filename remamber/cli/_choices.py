@@ -1,0 +1,100 @@
+"""From the words of the command line to a study with everything chosen."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from remamber.cli._study import Study, choose_profile, load_study
+from remamber.errors import UserError
+from remamber.plan.strict_toml import merge
+from remamber.plan.study import Choices, parse_override
+from remamber.registry import DATASETS
+
+
+class Words(NamedTuple):
+    """Options that choose the runs of a study, as they were typed."""
+
+    profile: str | None = None
+    data: str | None = None
+    seeds: str | None = None
+    only: tuple[str, ...] = ()
+    overrides: tuple[str, ...] = ()
+    steps: int | None = None
+    image_size: int | None = None
+    scan_backend: str | None = None
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any]) -> "Words":
+        """Those of a command's options that choose runs, by the command's argument names."""
+        same = {name: options[name] for name in cls._fields if name not in ("only", "overrides")}
+        only, overrides = (tuple(options[name] or ()) for name in ("only", "set_"))
+        return cls(**same, only=only, overrides=overrides)
+
+
+def chosen_study(name: str, words: Words, *, root: Path | None) -> Study:
+    """The study as the command line wants it, not yet bound to data.
+
+    Args:
+        name: a shipped study, or a path that ends in ``.toml``.
+        words: the options.
+        root: the data root, which decides the default profile.
+
+    Raises:
+        UserError: an unknown name or key, or a bad value.
+    """
+    if words.data is not None:
+        DATASETS.require(words.data)
+    choices = Choices(
+        profile=choose_profile(name, given=words.profile, data=words.data, root=root),
+        seeds=parse_seeds(words.seeds) if words.seeds is not None else None,
+        only=words.only,
+        overrides=overrides_of(words),
+    )
+    study = load_study(name, choices)
+    for spec in study.specs:
+        DATASETS.require(spec.data.name)
+    return study
+
+
+def parse_seeds(text: str) -> tuple[int, ...]:
+    """``0,1,2`` as numbers, each once.
+
+    Raises:
+        UserError: anything else.
+    """
+    try:
+        seeds = tuple(dict.fromkeys(int(part) for part in text.split(",")))
+    except ValueError:
+        seeds = ()
+    if not seeds or min(seeds) < 0:
+        raise UserError(
+            f"--seeds {text}: expected whole numbers from 0 with commas between",
+            fix=["--seeds 0,1,2"],
+            slug="bad_seeds",
+        )
+    return seeds
+
+
+def overrides_of(words: Words) -> dict[str, Any]:
+    """What the options set in every run, the short ones over ``--set``."""
+    content: dict[str, Any] = {}
+    for text in words.overrides:
+        content = merge(content, parse_override(text))
+    short: dict[str, Any] = {}
+    if words.scan_backend is not None:
+        short["scan_backend"] = words.scan_backend
+    data = {"name": words.data, "image_size": words.image_size}
+    short["data"] = {key: value for key, value in data.items() if value is not None}
+    if words.steps is not None:
+        short["train"] = {"steps": words.steps}
+    return _one_length(merge(content, short))
+
+
+def _one_length(content: dict[str, Any]) -> dict[str, Any]:
+    """A run has steps or epochs: who sets one takes back the other."""
+    train = content.get("train", {})
+    given = [key for key in ("steps", "epochs") if train.get(key) is not None]
+    if len(given) != 1:
+        return content
+    other = "epochs" if given == ["steps"] else "steps"
+    return merge(content, {"train": {other: None}})

@@ -1,0 +1,86 @@
+"""The plan as its reader sees it, before anything is done: text, or a document for a program."""
+
+from typing import Any
+
+from remamber.cli._duration import spoken
+from remamber.cli._settings import Settings
+from remamber.cli._study import Study
+from remamber.launch import Plan, PlanRow
+
+SCHEMA_VERSION = 1
+
+
+def plan_text(study: Study, plan: Plan, settings: Settings, *, threads: int) -> str:
+    """A head, a line a run, and what it comes to."""
+    experiment, profile = study.experiment, study.choices.profile
+    data = study.specs[0].data
+    # The summary speaks of the profile's own data.
+    own = "data" not in study.choices.overrides
+    summary = f": {experiment.profiles[profile].summary}" if own else ""
+    count = (study.expressions or {}).get(data.train_split, 0)
+    head = [
+        f"{experiment.title} ({experiment.paper}) - profile {profile}{summary}",
+        f"  data    {data.name} at {data.image_size} px, {count:,} training expressions"
+        f", {study.location}",
+        f"  store   {settings.store}",
+        f"  report  {settings.out / study.name}.md",
+        "",
+    ]
+    width = max(len(study.label(spec)) for spec in (*study.all_specs, study.specs[0]))
+    width = max(width, len("run"))
+    lines = [f"  {'run':<{width}}  {'state':<7}  {'params':>8}  {'steps':>6}  {'time':>7}"]
+    lines += [_line(study.label(row.spec), row, width) for row in plan.rows]
+    return "\n".join([*head, *lines, "", plan_summary(study, plan, threads=threads)])
+
+
+def plan_summary(study: Study, plan: Plan, *, threads: int) -> str:
+    """``3 of 5 runs reused; 2 to do, about 4m10s on 4 threads``."""
+    rows = [row for row in plan.rows if row.spec != study.bounds]
+    reused = sum(row.state == "reused" for row in rows)
+    text = f"{reused} of {len(rows)} runs reused"
+    if reused == len(rows):
+        return text
+    text += f"; {len(rows) - reused} to do"
+    if plan.seconds is None:
+        return text + ", time not known yet (--dry-run measures it)"
+    sources = {row.cost.source for row in rows if row.cost is not None}
+    basis = "earlier runs" if sources == {"records"} else "a few timed steps"
+    return f"{text}, about {spoken(plan.seconds)} on {threads} threads by {basis}"
+
+
+def plan_document(study: Study, plan: Plan, settings: Settings) -> dict[str, Any]:
+    """The plan for a program."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "study": study.name,
+        "profile": study.choices.profile,
+        "store": str(settings.store),
+        "out": str(settings.out),
+        "data": {
+            "name": study.specs[0].data.name,
+            "fingerprint": study.specs[0].data.fingerprint,
+            "location": str(study.location),
+            "expressions": study.expressions,
+        },
+        "runs": [
+            {
+                "run_id": row.spec.run_id,
+                "label": study.label(row.spec),
+                "seed": row.spec.seed,
+                "state": row.state,
+                "steps": row.steps,
+                "parameters": row.cost.parameters if row.cost is not None else None,
+                "seconds": row.seconds,
+            }
+            for row in plan.rows
+        ],
+        "seconds": plan.seconds,
+    }
+
+
+def _line(label: str, row: PlanRow, width: int) -> str:
+    parameters = f"{row.cost.parameters / 1e6:.2f} M" if row.cost is not None else "-"
+    steps = f"{row.steps:,}" if row.steps is not None else "-"
+    known = row.state != "reused" and row.seconds is not None
+    time = spoken(row.seconds) if known else "-"
+    return f"  {label:<{width}}  {row.state:<7}  {parameters:>8}  {steps:>6}  {time:>7}"

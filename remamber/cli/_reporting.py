@@ -1,0 +1,87 @@
+"""A study's report: written, then shown as a table or a document."""
+
+import json
+import webbrowser
+from typing import TYPE_CHECKING
+
+from remamber.cli._settings import Settings
+from remamber.cli._streams import Streams
+from remamber.cli._study import find_analysis
+from remamber.errors import ExitCode, UserError
+from remamber.plan.study import StudyRuns, find_study
+from remamber.record.store import Store
+
+if TYPE_CHECKING:
+    from remamber.report import Rendered
+
+
+def write_report(
+    study: str,
+    runs: StudyRuns,
+    *,
+    settings: Settings,
+    formats: tuple[str, ...] | None = None,
+    single_file: bool = False,
+) -> "Rendered":
+    """Write a study's report from the records in the store; no model code is loaded.
+
+    Args:
+        study: a shipped study's name or an experiment's path.
+        runs: the runs to report on.
+        settings: where the store is and where reports go.
+        formats: what to write; everything by default.
+        single_file: make the HTML page independent of files beside it.
+
+    Raises:
+        UserError: unknown format, damaged counts, or the folder cannot be written.
+    """
+    from remamber.report import FORMATS, render_study
+
+    return render_study(
+        find_analysis(study),
+        runs,
+        store=Store(settings.store),
+        out=settings.out,
+        formats=formats or FORMATS,
+        single_file=single_file,
+    )
+
+
+def show(rendered: "Rendered", streams: Streams, *, as_json: bool, open_page: bool) -> None:
+    """The table, or the document, on stdout; where the files are on stderr."""
+    if as_json:
+        streams.result(json.dumps(rendered.results, indent=1))
+    else:
+        streams.result(rendered.terminal(streams.color, streams.width))
+    for kind in ("md", "html", "csv", "json"):
+        if kind in rendered.paths and (kind in ("md", "html") or not streams.quiet):
+            streams.insist(f"{kind:<6}  {rendered.paths[kind].absolute()}")
+    page = rendered.paths.get("html")
+    if open_page and page is not None:
+        webbrowser.open(page.absolute().as_uri())
+
+
+def last_runs(settings: Settings, study: str | None, profile: str | None) -> tuple[StudyRuns, str]:
+    """The runs of the last invocation, and the name that finds its study file.
+
+    Args:
+        settings: where the store is.
+        study: a study's name or path; None for the last that ran.
+        profile: None for the last that ran.
+
+    Raises:
+        UserError: unknown study (exit 2), or nothing has run yet (exit 3).
+    """
+    stem = find_study(study).stem if study is not None else None
+    runs = Store(settings.store).study_runs(stem, profile)
+    if runs is None:
+        what = f"study '{stem}'" if stem is not None else "any study"
+        with_profile = f" with profile '{profile}'" if profile is not None else ""
+        raise UserError(
+            f"no runs of {what}{with_profile} in {settings.store}",
+            fix=[f"remamber-bench ablate {stem or 'scans'}", "or name their folder with --store"],
+            exit_code=ExitCode.MISSING,
+            slug="no_runs",
+            path=str(settings.store),
+        )
+    return runs, study or runs.study

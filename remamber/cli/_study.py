@@ -1,0 +1,182 @@
+"""A study made ready to run: its specs with the data's fingerprint, their names, its question."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from remamber.plan.spec import DataSpec, RunSpec
+from remamber.plan.strict_toml import merge
+from remamber.plan.study import (
+    PAPER,
+    QUICK,
+    Analysis,
+    Choices,
+    Experiment,
+    StudyRuns,
+    TableView,
+    expand,
+    find_study,
+    load_analysis,
+    load_experiment,
+    studies_folder,
+)
+
+OnProgress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study and what the command line chose of it.
+
+    Attributes:
+        name: the file's stem.
+        path: the experiment's file.
+        experiment: its content.
+        choices: profile, seeds, filters and overrides.
+        specs: the runs of the table, in order.
+        bounds: the run that measures what the data allow, None if the profile wants none.
+        expressions: number of expressions of every split of the (first) data set.
+        location: folder of the (first) data set.
+    """
+
+    name: str
+    path: Path
+    experiment: Experiment
+    choices: Choices
+    specs: tuple[RunSpec, ...]
+    bounds: RunSpec | None = None
+    expressions: dict[str, int] | None = None
+    location: Path | None = None
+
+    @property
+    def all_specs(self) -> tuple[RunSpec, ...]:
+        """The table's runs, then the bounds."""
+        return self.specs if self.bounds is None else (*self.specs, self.bounds)
+
+    def label(self, spec: RunSpec) -> str:
+        """What a run is called: its place in the grid, and its seed where there are several."""
+        if spec.task != self.specs[0].task:
+            return spec.task
+        content = spec.model_dump()
+        words = [str(_at(content, key)) for key in self.experiment.grid]
+        if len({s.seed for s in self.specs}) > 1:
+            words.append(f"seed {spec.seed}")
+        return " ".join(words)
+
+    def runs(self, command: str) -> StudyRuns:
+        """What the store remembers of this invocation."""
+        return StudyRuns(
+            study=self.name,
+            profile=self.choices.profile,
+            run_ids=tuple(spec.run_id for spec in self.specs),
+            bounds_id=self.bounds.run_id if self.bounds is not None else None,
+            command=command,
+        )
+
+
+def load_study(name: str, choices: Choices) -> Study:
+    """Read a study and expand it.
+
+    Raises:
+        UserError: unknown study, profile, filter or key, or a bad value.
+    """
+    path = find_study(name)
+    experiment = load_experiment(path)
+    specs = expand(experiment, choices, origin=str(path))
+    return Study(path.stem, path, experiment, choices, tuple(specs))
+
+
+def with_data(study: Study, *, root: Path | None, workers: int, on_progress: OnProgress) -> Study:
+    """Open, or generate, the data of every run and put its fingerprint into the specs.
+
+    Raises:
+        UserError: unknown data set, missing or damaged files, a split that it does not have.
+    """
+    from remamber.datasets import DataPlace, ReferringDataset, open_dataset
+
+    place = DataPlace(root=root, workers=workers, on_progress=on_progress)
+    opened: dict[DataSpec, ReferringDataset] = {}
+    for spec in study.specs:
+        if spec.data not in opened:
+            opened[spec.data] = open_dataset(spec.data, place)
+    specs = tuple(_stamp(spec, opened[spec.data].fingerprint) for spec in study.specs)
+    first = study.specs[0].data
+    dataset = opened[first]
+    counts = {
+        split: sum(len(ref.expressions) for ref in dataset.refs(split))
+        for split in dict.fromkeys((first.train_split, *first.splits))
+    }
+    wanted = study.experiment.profiles[study.choices.profile].bounds
+    bounds = RunSpec(task="bounds", data=specs[0].data) if wanted else None
+    return replace(study, specs=specs, bounds=bounds, expressions=counts, location=dataset.location)
+
+
+def with_steps(study: Study, steps: int) -> Study:
+    """The same study with that many training steps in every run."""
+    override = {"train": {"steps": steps, "epochs": None}}
+    choices = study.choices._replace(overrides=merge(study.choices.overrides, override))
+    again = expand(study.experiment, choices, origin=str(study.path))
+    pairs = zip(again, study.specs, strict=True)
+    specs = tuple(_stamp(new, old.data.fingerprint) for new, old in pairs)
+    return replace(study, choices=choices, specs=specs)
+
+
+def find_analysis(name: str) -> Analysis:
+    """The question that goes with a study; a plain table where it has no analysis file.
+
+    Raises:
+        UserError: unknown study, or a bad analysis file.
+    """
+    path = find_study(name)
+    beside = path.parent.parent / "analysis" / path.name
+    shipped = studies_folder("analysis") / path.name
+    if name.endswith(".toml"):
+        candidates = [beside] if path.parent.name == "experiments" else []
+    else:
+        candidates = [shipped]
+    for candidate in candidates:
+        if candidate.is_file():
+            return load_analysis(candidate)
+    experiment = load_experiment(path)
+    profile = next(iter(experiment.profiles))
+    first = expand(experiment, Choices(profile=profile), origin=str(path))[0]
+    return Analysis(
+        title=experiment.title,
+        paper=experiment.paper,
+        experiment=path.stem,
+        question=experiment.title,
+        table=TableView(
+            rows=next(iter(experiment.grid)),
+            splits=first.data.splits,
+            lead=(first.data.splits[0], "mIoU"),
+        ),
+    )
+
+
+def choose_profile(name: str, *, given: str | None, data: str | None, root: Path | None) -> str:
+    """The profile to run: as given, else ``paper`` where real data are at hand, else ``quick``.
+
+    Args:
+        name: the study.
+        given: from the command line.
+        data: the data set from the command line.
+        root: the data root.
+    """
+    if given is not None:
+        return given
+    known = load_experiment(find_study(name)).profiles
+    real = root is not None and not (data or "").startswith("synth")
+    wanted = PAPER if real else QUICK
+    return wanted if wanted in known else next(iter(known))
+
+
+def _stamp(spec: RunSpec, fingerprint: str) -> RunSpec:
+    data = spec.data.model_copy(update={"fingerprint": fingerprint})
+    return spec.model_copy(update={"data": data})
+
+
+def _at(content: Any, dotted: str) -> Any:  # noqa: ANN401 - any value of a spec
+    for key in dotted.split("."):
+        content = content[key]
+    return content

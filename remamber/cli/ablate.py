@@ -1,0 +1,52 @@
+"""Command ``ablate``: run every row of a study under equal conditions and report on it."""
+
+import typer
+
+from remamber.cli import _options as options
+from remamber.cli import _study_options as chosen
+
+
+def ablate(
+    context: typer.Context,
+    study: chosen.StudyName,
+    profile: chosen.Profile = None,
+    data: chosen.DataName = None,
+    seeds: chosen.Seeds = None,
+    only: chosen.Only = None,
+    budget: chosen.Budget = None,
+    dry_run: chosen.DryRun = False,
+    image_size: chosen.ImageSize = None,
+    scan_backend: chosen.ScanBackend = None,
+    set_: chosen.Overrides = None,
+    steps: chosen.Steps = None,
+    threads: chosen.Threads = None,
+    jobs: chosen.Jobs = 1,
+    fresh: chosen.Fresh = False,
+    fail_fast: chosen.FailFast = False,
+    launcher: chosen.LauncherName = "local",
+    store: options.StoreDir = None,
+    out: options.OutDir = None,
+    as_json: options.Json = False,
+    open_page: options.OpenPage = False,
+    single_file: options.SingleFile = False,
+    data_root: chosen.DataRoot = None,
+    display: options.Display = "auto",
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = 0,
+    no_color: options.NoColor = False,
+    debug: options.Debug = False,
+) -> int:
+    """Run every row of a study under equal conditions and say which is best.
+
+    Writes records to runs/ and a report to reports/; the same command again goes on or reuses.
+    """
+    from remamber.cli._ablation import Wish, ablation
+    from remamber.cli._choices import Words, chosen_study
+    from remamber.cli._settings import resolve
+
+    streams = options.streams(display, quiet=quiet, verbose=verbose, no_color=no_color)
+    given = {"store": store, "out": out, "data_root": data_root, "threads": threads}
+    settings = resolve(given).settings
+    wish = Wish.of(context.params, command=options.command_line(context))
+    found = chosen_study(study, Words.of(context.params), root=settings.data_root)
+    return ablation(found, wish, settings=settings, streams=streams)

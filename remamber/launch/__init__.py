@@ -1,0 +1,189 @@
+"""Shelf of launchers: where and in what order the runs of a study are done.
+
+An entry is a function ``(Errand) -> list[Outcome]``. A launcher starts one runner process a run
+and only passes on what it says: the store alone decides what is done, so a launcher may be
+interrupted, repeated, or run twice at once.
+"""
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from remamber.errors import ExitCode
+from remamber.plan.spec import RunSpec, Strict
+from remamber.record.event import Event
+from remamber.record.store import Store
+from remamber.registry import LAUNCHERS
+
+RUNNER = (sys.executable, "-P", "-X", "faulthandler", "-m", "remamber.runner")
+"""Isolated from the folder it is started in (-P), and not silent when it crashes (faulthandler)."""
+
+OnTiming = Callable[[int, int], None]
+"""Called with how many models are timed, of how many."""
+
+State = Literal["done", "failed", "stopped", "skipped", "emitted"]
+OnEvent = Callable[[int, Event], None]
+"""Called with the run's number in the errand, from 0, and what the run said."""
+
+
+@dataclass(frozen=True)
+class Errand:
+    """The runs to do, and what a launcher needs to know besides.
+
+    Attributes:
+        specs: the runs, in the order in which they should start.
+        store: where records go and runs are claimed.
+        root: the user's data root, if there is one.
+        cache: folder for generated data; None means the user's cache folder.
+        workers: processes that a run may use to prepare data.
+        command: the user's command line, kept in every record.
+        threads: compute threads a run; None leaves it to the runner.
+        jobs: runs at a time.
+        fail_fast: start no further run after a failure.
+        on_event: told of every event of every run.
+        runner: the command that runs one request from its standard input.
+    """
+
+    specs: tuple[RunSpec, ...]
+    store: Store
+    root: Path | None = None
+    cache: Path | None = None
+    workers: int = 1
+    command: str = ""
+    threads: int | None = None
+    jobs: int = 1
+    fail_fast: bool = False
+    on_event: OnEvent = field(default=lambda number, event: None)
+    runner: tuple[str, ...] = field(default_factory=lambda: RUNNER)
+
+
+class Outcome(NamedTuple):
+    """How a run ended.
+
+    Attributes:
+        state: done (a good record is there), failed, stopped (resumable), skipped (not started)
+            or emitted (left to someone else).
+        step: the last step reached, where the run said so.
+        message: why it failed or was stopped; the command to paste if it was emitted.
+        exit_code: the runner's exit status, for a failure that the user can mend.
+        tail: the last lines of the run's standard error, after a failure.
+    """
+
+    run_id: str
+    state: State
+    step: int = 0
+    message: str = ""
+    exit_code: int = ExitCode.DONE
+    tail: tuple[str, ...] = ()
+
+
+Launcher = Callable[[Errand], list[Outcome]]
+
+RowState = Literal["reused", "resumes", "to do"]
+
+
+class Cost(Strict):
+    """What a step and a start of a run cost on this machine.
+
+    ``overhead_s`` is everything but the training steps: start, data, evaluation; None where it
+    was not measured yet. ``start_s`` is the start alone.
+    """
+
+    parameters: int
+    step_s: float
+    start_s: float
+    overhead_s: float | None = None
+    source: Literal["records", "calibration"] = "calibration"
+
+
+class PlanRow(NamedTuple):
+    """One run of a plan; what is not known is None."""
+
+    spec: RunSpec
+    state: RowState
+    steps: int | None
+    cost: Cost | None
+    seconds: float | None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a launch would do, before it does it.
+
+    Attributes:
+        rows: every run in order.
+        expressions: of the data, by split; for epochs and the time of evaluation.
+        jobs: runs at a time.
+    """
+
+    rows: tuple[PlanRow, ...]
+    expressions: dict[str, int]
+    jobs: int = 1
+
+    @property
+    def seconds(self) -> float | None:
+        """Estimated time of the training that is to be done; None where a part is not known."""
+        known = [row.seconds for row in self.rows if row.spec.train is not None]
+        if any(s is None for s in known):
+            return None
+        return sum(s for s in known if s is not None) / max(1, self.jobs)
+
+    def todo(self) -> list[PlanRow]:
+        """The rows that are not reused."""
+        return [row for row in self.rows if row.state != "reused"]
+
+
+def plan_launch(
+    errand: Errand,
+    *,
+    expressions: dict[str, int],
+    timing: bool = False,
+    fresh: bool = False,
+    on_timing: OnTiming = lambda done, total: None,
+) -> Plan:
+    """What a launch would do, and how long it would take as far as that is known.
+
+    Args:
+        errand: the runs and their store.
+        expressions: number of expressions of every split of the data.
+        timing: time a few steps of every model that this machine has no record of.
+        fresh: nothing would be reused.
+        on_timing: told while models are timed.
+    """
+    # Inside, because the parts need the words defined above.
+    from remamber.launch._costs import known_costs, timed_costs
+    from remamber.launch._plan import make_plan
+
+    costs = known_costs(errand)
+    if timing:
+        costs = timed_costs(errand, costs, on_timing=on_timing)
+    return make_plan(errand, costs, expressions=expressions, fresh=fresh)
+
+
+def steps_within(errand: Errand, plan: Plan, *, budget_s: float, fresh: bool = False) -> int:
+    """One number of training steps for every row, so that all fit into a time.
+
+    Args:
+        errand: the runs and their store, which remembers the answer.
+        plan: made with ``timing``.
+        budget_s: seconds for everything.
+        fresh: forget the answer given before.
+
+    Raises:
+        UserError: the time is too short, or a model could not be timed.
+    """
+    from remamber.launch._plan import remembered_steps
+
+    return remembered_steps(errand, plan, budget_s=budget_s, fresh=fresh)
+
+
+def open_launcher(name: str) -> Launcher:
+    """The launcher of that name.
+
+    Raises:
+        UserError: no such launcher; the message lists the known ones.
+    """
+    launcher: Launcher = LAUNCHERS.get(name)
+    return launcher

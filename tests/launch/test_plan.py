@@ -1,0 +1,130 @@
+"""The plan: what is reused, how long the rest takes, and one step count for a time budget."""
+
+from pathlib import Path
+
+import pytest
+from fake_runner import RUNNER, fake_record
+
+from remamber.errors import UserError
+from remamber.launch import Cost, Errand, plan_launch, steps_within
+from remamber.launch._costs import cost_key, known_costs, read_notebook, remember, timed_costs
+from remamber.launch._plan import budget_steps, make_plan
+from remamber.plan.spec import FusionSpec, ModelSpec, RunSpec, TrainSpec
+from remamber.record.store import Store
+
+EXPRESSIONS = {"train": 100, "val": 320, "testA": 0, "testB": 0}
+
+
+def spec_of(order: str, **train: object) -> RunSpec:
+    length = train or {"steps": 10}
+    return RunSpec(
+        model=ModelSpec(fusion=FusionSpec(scan_order=order)),
+        train=TrainSpec.model_validate(length),
+    )
+
+
+@pytest.fixture
+def errand(tmp_path: Path) -> Errand:
+    orders = ("channel", "spatial", "parallel")
+    store = Store(tmp_path / "runs")
+    return Errand(tuple(map(spec_of, orders)), store, threads=2, runner=RUNNER)
+
+
+def test_rows_are_reused_resumed_or_to_do(errand):
+    channel, spatial, _ = errand.specs
+    errand.store.write_record(fake_record(channel))
+    errand.store.folder(spatial).mkdir()
+    (errand.store.folder(spatial) / "checkpoint.pt").write_bytes(b"")
+    plan = make_plan(errand, {}, expressions=EXPRESSIONS)
+    assert [row.state for row in plan.rows] == ["reused", "resumes", "to do"]
+    assert [row.seconds for row in plan.rows] == [0.0, None, None]
+    assert plan.seconds is None
+    assert [row.spec for row in plan.todo()] == [spatial, errand.specs[2]]
+
+
+def test_the_time_is_steps_plus_start_plus_evaluation(errand):
+    cost = Cost(parameters=5, step_s=0.3, start_s=4.0)
+    costs = {cost_key(spec, errand): cost for spec in errand.specs}
+    plan = make_plan(errand, costs, expressions=EXPRESSIONS)
+    # 10 steps of 0.3 s, 4 s to start, 320 expressions in 10 batches of a third of a step.
+    assert plan.rows[0].seconds == pytest.approx(10 * 0.3 + 4.0 + 10 * 0.1)
+    assert plan.seconds == pytest.approx(3 * 8.0)
+
+
+def test_epochs_become_steps(errand):
+    (row, *_) = make_plan(
+        Errand((spec_of("channel", epochs=3, batch=32),), errand.store),
+        {},
+        expressions=EXPRESSIONS,
+    ).rows
+    assert row.steps == 3 * 4
+
+
+def test_a_model_is_timed_once_and_remembered(errand):
+    costs = timed_costs(errand, known_costs(errand))
+    log = errand.store.root / "fake_runner.log"
+    assert len(costs) == 3 and len(log.read_text().splitlines()) == 3
+    again = timed_costs(errand, known_costs(errand))
+    assert again == costs and len(log.read_text().splitlines()) == 3
+
+
+def test_records_of_the_same_machine_are_better_than_timing(errand):
+    channel, spatial, _ = errand.specs
+    environment = fake_record(channel).environment
+    errand.store.write_record(fake_record(channel))
+    elsewhere = environment.model_copy(update={"cpu": "another"})
+    errand.store.write_record(fake_record(spatial, environment=elsewhere))
+    costs = known_costs(errand)
+    assert list(costs) == [cost_key(channel, errand)]
+    (cost,) = costs.values()
+    assert (cost.source, cost.step_s, cost.overhead_s) == ("records", 0.11, 5.0)
+
+
+def test_a_model_that_cannot_be_timed_is_left_out_with_the_reason(errand, caplog):
+    broken = Errand(errand.specs[:1], errand.store, runner=("false",))
+    assert timed_costs(broken, {}) == {}
+    assert "could not be timed" in caplog.text
+
+
+def planned(errand: Errand, *step_s: float) -> tuple:
+    costs = {
+        cost_key(spec, errand): Cost(parameters=5, step_s=s, start_s=0.0, overhead_s=10.0)
+        for spec, s in zip(errand.specs, step_s, strict=True)
+    }
+    return make_plan(errand, costs, expressions=EXPRESSIONS).rows
+
+
+def test_a_budget_gives_all_rows_the_same_number_of_steps(errand):
+    rows = planned(errand, 0.1, 0.2, 0.2)
+    # 100 s less 3 x 10 s of overhead and 10 s for the report: 60 s at 0.5 s a step of each.
+    assert budget_steps(rows, 100.0, expressions=EXPRESSIONS) == 120
+
+
+def test_a_budget_that_no_step_fits_into_is_refused_with_one_that_does(errand):
+    with pytest.raises(UserError, match="too small") as caught:
+        budget_steps(planned(errand, 0.1, 0.2, 0.2), 40.0, expressions=EXPRESSIONS)
+    assert caught.value.fix[0].startswith("--budget 2m")
+
+
+def test_a_budget_without_step_times_is_refused(errand):
+    rows = make_plan(errand, {}, expressions=EXPRESSIONS).rows
+    with pytest.raises(UserError, match="needs the time of a step"):
+        budget_steps(rows, 100.0, expressions=EXPRESSIONS)
+
+
+def test_a_damaged_notebook_is_set_aside(errand, caplog):
+    remember(errand.store, budgets={"a": 3})
+    path = errand.store.root / "calibration.json"
+    path.write_text("{")
+    assert read_notebook(errand.store).budgets == {}
+    assert str(path) in caplog.text
+
+
+def test_the_same_budget_means_the_same_steps_later_unless_fresh(errand):
+    plan = plan_launch(errand, expressions=EXPRESSIONS, timing=True)
+    first = steps_within(errand, plan, budget_s=600.0)
+    for spec in errand.specs:
+        errand.store.write_record(fake_record(spec))
+    later = plan_launch(errand, expressions=EXPRESSIONS, timing=True)
+    assert steps_within(errand, later, budget_s=600.0) == first
+    assert steps_within(errand, later, budget_s=600.0, fresh=True) != first

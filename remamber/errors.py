@@ -50,12 +50,13 @@ class UserError(Exception):
 
     def __reduce__(self) -> tuple[object, ...]:
         """Survive a worker process: keyword-only arguments need help to be pickled."""
-        return (_rebuild, (self.what, self.where, self.fix, int(self.exit_code), self.slug, self.path))
+        return (
+            _rebuild,
+            (self.what, self.where, self.fix, int(self.exit_code), self.slug, self.path),
+        )
 
 
 def _rebuild(
     what: str, where: tuple[str, ...], fix: tuple[str, ...], code: int, slug: str, path: str | None
 ) -> UserError:
-    return UserError(
-        what, where=where, fix=fix, exit_code=ExitCode(code), slug=slug, path=path
-    )
+    return UserError(what, where=where, fix=fix, exit_code=ExitCode(code), slug=slug, path=path)

@@ -15,7 +15,6 @@ from typing import Any, NamedTuple, TypeVar
 
 from remamber.errors import UserError
 
-
 T = TypeVar("T")
 
 

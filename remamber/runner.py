@@ -137,11 +137,7 @@ def _run(request: Request, store: Store, emit: Emit, interruption: Interruption)
     except Exception as failure:  # noqa: BLE001 - a failure of any kind is a row of the table
         status, error = _status_of(failure), _tail_of(failure)
         _log.exception("run %s failed", spec.run_id)
-        emit(
-            Event(
-                kind="failed", run_id=spec.run_id, what=status, message=error.splitlines()[-1]
-            )
-        )
+        emit(Event(kind="failed", run_id=spec.run_id, what=status, message=error.splitlines()[-1]))
     record = Record(
         run_id=spec.run_id,
         digest=spec.digest,
@@ -177,9 +173,7 @@ def _calibrate(request: Request, emit: Emit, interruption: Interruption) -> Exit
     return ExitCode.DONE
 
 
-def _context(
-    request: Request, store: Store, emit: Emit, interruption: Interruption
-) -> TaskContext:
+def _context(request: Request, store: Store, emit: Emit, interruption: Interruption) -> TaskContext:
     return TaskContext(
         folder=store.folder(request.spec),
         place=_data_place(request, emit),
@@ -253,11 +247,7 @@ def main() -> int:
         return int(execute(request, emit, interruption))
     except UserError as error:
         message = "\n".join([error.what, *(f"  {line}" for line in error.where), *error.fix])
-        emit(
-            Event(
-                kind="failed", run_id=request.spec.run_id, what=error.slug, message=message
-            )
-        )
+        emit(Event(kind="failed", run_id=request.spec.run_id, what=error.slug, message=message))
         return int(error.exit_code)
 
 

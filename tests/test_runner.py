@@ -86,9 +86,7 @@ def test_the_same_spec_gives_the_same_numbers_in_another_process(undisturbed, ro
 
 
 @pytest.mark.parametrize("moment", ["start", "step 9", "saved", "step 31", "evaluate"])
-def test_a_run_killed_at_any_moment_ends_with_the_same_numbers(
-    undisturbed, root, tmp_path, moment
-):
+def test_a_run_killed_at_any_moment_ends_with_the_same_numbers(undisturbed, root, tmp_path, moment):
     spec, record, counts = undisturbed
     text = request(spec, tmp_path, root, checkpoint_s=0.05)
     kill_at(start(text), moment)
@@ -198,7 +196,9 @@ def test_running_out_of_memory_is_a_status_of_its_own(root, tmp_path, monkeypatc
 
 def test_changed_data_are_refused(root, tmp_path):
     spec = tiny_spec(root, steps=2)
-    changed = spec.model_copy(update={"data": spec.data.model_copy(update={"fingerprint": "0" * 64})})
+    changed = spec.model_copy(
+        update={"data": spec.data.model_copy(update={"fingerprint": "0" * 64})}
+    )
     with pytest.raises(UserError, match="not the one that this run was planned with"):
         run(changed, tmp_path, root)
 

@@ -34,9 +34,7 @@ def spatial_only(cube: Tensor, *, spatial: nn.Module) -> Tensor:
 
 
 @register("parallel")
-def parallel(
-    cube: Tensor, *, channel: nn.Module, spatial: nn.Module, project: nn.Module
-) -> Tensor:
+def parallel(cube: Tensor, *, channel: nn.Module, spatial: nn.Module, project: nn.Module) -> Tensor:
     """Parallel: both scans read the cube and their results are added."""
     result: Tensor = spatial(cube) + project(channel(cube))
     return result

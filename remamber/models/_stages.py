@@ -13,6 +13,7 @@ from remamber.models._text import TextFeatures
 from remamber.plan.spec import FusionSpec
 from remamber.registry import FUSIONS
 
+
 class Size(NamedTuple):
     """The numbers in which the sizes of ReMamber differ.
 
@@ -104,5 +105,3 @@ def _fusion_shape(settings: EncoderSettings, channels: int, seed: str) -> Fusion
         backend=settings.backend,
         seed=seed,
     )
-
-

@@ -92,7 +92,9 @@ def _refuse_unknown_keys(
 
 
 def _tables(
-    model: type[BaseModel], key: str, value: Any  # noqa: ANN401 - any TOML value
+    model: type[BaseModel],
+    key: str,
+    value: Any,  # noqa: ANN401 - any TOML value
 ) -> Iterator[tuple[str, type[BaseModel], Mapping[str, Any]]]:
     """The tables under a key that have a model: one, one for each name, or a list of them."""
     annotation = model.model_fields[key].annotation

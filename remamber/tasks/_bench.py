@@ -59,9 +59,7 @@ def set_up(spec: RunSpec, context: TaskContext) -> Bench:
     )
     model.to(accelerator.device)
     optimiser = make_optimiser(model, settings)
-    return Bench(
-        spec, settings, dataset, model, optimiser, accelerator, batches, length, backend
-    )
+    return Bench(spec, settings, dataset, model, optimiser, accelerator, batches, length, backend)
 
 
 def train_step(bench: Bench, batch: Batch) -> float:
@@ -76,5 +74,3 @@ def train_step(bench: Bench, batch: Batch) -> float:
         torch.nn.utils.clip_grad_norm_(bench.model.parameters(), bench.train.clip_norm)
     bench.optimiser.step()
     return loss.item()
-
-

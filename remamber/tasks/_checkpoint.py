@@ -81,7 +81,7 @@ class Checkpoints:
             The progress (at step 0 if there is nothing to go on from) and a warning for every
             checkpoint that was damaged; such a file is set aside, named, and not used.
         """
-        warnings = []
+        warnings: list[str] = []
         for name in (f".{_NAME}.next", _NAME, _PREVIOUS):
             path = self._folder / name
             if not path.exists():

@@ -7,7 +7,7 @@ import torch
 
 
 def device_name(device: torch.device) -> str:
-    """"cpu", or the accelerator's own name."""
+    """ "cpu", or the accelerator's own name."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
 
 

@@ -72,9 +72,7 @@ def learning_rate(initial: float, *, spec: TrainSpec, length: Length, step: int)
     return spec.lr_min + (initial - spec.lr_min) * 0.5 * (1 + math.cos(math.pi * done))
 
 
-def set_learning_rate(
-    optimiser: AdamW, *, spec: TrainSpec, length: Length, step: int
-) -> float:
+def set_learning_rate(optimiser: AdamW, *, spec: TrainSpec, length: Length, step: int) -> float:
     """Set every group's rate for a step and return the fusion group's."""
     for group in optimiser.param_groups:
         group["lr"] = learning_rate(group["initial_lr"], spec=spec, length=length, step=step)

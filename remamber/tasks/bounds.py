@@ -44,8 +44,7 @@ def bounds(spec: RunSpec, context: TaskContext) -> Outcome:
         "mean-mask": lambda ref, target: _stretched(mean, target.shape) > 0.5,
     }
     for stride in _STRIDES:
-        cells = spec.data.image_size // stride
-        guesses[f"stride-{stride}"] = lambda ref, target, cells=cells: _blocky(target, cells)
+        guesses[f"stride-{stride}"] = _seen_through(spec.data.image_size // stride)
     measurements = []
     for i, split in enumerate(spec.data.splits):
         context.emit(
@@ -66,9 +65,7 @@ def bounds(spec: RunSpec, context: TaskContext) -> Outcome:
     )
 
 
-def _scored(
-    dataset: ReferringDataset, split: str, guesses: dict[str, Guess]
-) -> list[Measurement]:
+def _scored(dataset: ReferringDataset, split: str, guesses: dict[str, Guess]) -> list[Measurement]:
     """One score for every expression: a ref counts as often as it is named."""
     counts: dict[str, list[tuple[int, int]]] = {name: [] for name in guesses}
     for ref in dataset.refs(split):
@@ -104,6 +101,10 @@ def _stretched(mask: NDArray[np.float64] | Mask, shape: tuple[int, ...]) -> NDAr
     columns = np.arange(shape[1]) * mask.shape[1] // shape[1]
     stretched: NDArray[np.float64] = mask[np.ix_(rows, columns)].astype(np.float64)
     return stretched
+
+
+def _seen_through(cells: int) -> Guess:
+    return lambda ref, target: _blocky(target, cells)
 
 
 def _blocky(target: Mask, cells: int) -> Mask:

@@ -79,7 +79,8 @@ def test_batch_items_are_independent(model):
     ids, mask = encode(model, TEXTS)
     with torch.no_grad():
         together = model(images, ids, mask)
-        alone = torch.cat([model(images[i : i + 1], ids[i : i + 1], mask[i : i + 1]) for i in range(3)])
+        singles = [slice(i, i + 1) for i in range(3)]
+        alone = torch.cat([model(images[s], ids[s], mask[s]) for s in singles])
     torch.testing.assert_close(together, alone, atol=1e-5, rtol=1e-4)
 
 

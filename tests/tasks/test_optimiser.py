@@ -12,7 +12,8 @@ QUICK = TrainSpec(steps=100, lr=1e-3, warmup_steps=10)
 
 
 def test_epoch_schedule_equals_the_release_for_every_group_and_epoch():
-    table = json.loads(golden_path("lr_schedule.json").read_text())["lr used DURING epoch e (list index = e)"]
+    reference = json.loads(golden_path("lr_schedule.json").read_text())
+    table = reference["lr used DURING epoch e (list index = e)"]
     length = Length(steps=500, steps_per_epoch=10)
     for epoch, rates in enumerate(table):
         for initial, expected in zip((5e-5, 5e-5, 2.5e-5, 2.5e-5), rates, strict=True):

@@ -1,0 +1,108 @@
+"""The selective scan as a torch operator: schema, shapes, gradient and cost.
+
+``torch.ops.remamber.selective_scan`` is what torch.compile, FakeTensor, FlopCounterMode and a
+trace see; which implementation computes it is decided by name when it runs.
+"""
+
+from typing import Any, TypeAlias
+
+import torch
+from torch import Tensor
+from torch.utils.flop_counter import flop_registry, register_flop_formula
+
+from remamber.ops._contract import ScanInputs, state_count, state_dtype
+from remamber.ops.backends import load_backend, resolve_backend
+
+Value: TypeAlias = Any
+"""A tensor, None, a bool or a name, in the schema's order."""
+Context: TypeAlias = Any
+"""What torch hands a gradient to remember things on."""
+Shape: TypeAlias = Any
+"""A tuple of sizes, which is what a cost formula is given for a tensor."""
+_ARGUMENTS = (
+    "Tensor u, Tensor delta, Tensor A, Tensor B, Tensor C, Tensor? D, Tensor? delta_bias, "
+    "bool delta_softplus, str backend"
+)
+_LIBRARY: Any = torch.library.Library("remamber", "DEF")  # type: ignore[no-untyped-call]
+_LIBRARY.define(f"selective_scan({_ARGUMENTS}) -> (Tensor y, Tensor states)")
+_LIBRARY.define(
+    f"selective_scan_backward(Tensor dy, Tensor? dstates, Tensor states, {_ARGUMENTS}) -> "
+    "(Tensor du, Tensor ddelta, Tensor dA, Tensor dB, Tensor dC, Tensor dD, Tensor ddelta_bias)"
+)
+FORWARD = "remamber::selective_scan"
+BACKWARD = "remamber::selective_scan_backward"
+
+
+def _forward(*arguments: Value) -> tuple[Tensor, Tensor]:
+    inputs, backend = ScanInputs(*arguments[:8]), arguments[8]
+    name = resolve_backend(backend, inputs.u.device, dtype=inputs.u.dtype)
+    return load_backend(name).forward(inputs)
+
+
+def _backward(
+    dy: Tensor, dstates: Tensor | None, states: Tensor, *arguments: Value
+) -> tuple[Tensor, ...]:
+    inputs, backend = ScanInputs(*arguments[:8]), arguments[8]
+    name = resolve_backend(backend, inputs.u.device, dtype=inputs.u.dtype)
+    return tuple(load_backend(name).backward(inputs, states=states, dy=dy, dstates=dstates))
+
+
+def _fake_forward(u: Tensor, delta: Tensor, A: Tensor, *rest: Value) -> tuple[Tensor, Tensor]:
+    b, d, length = u.shape
+    states = (b, d, state_count(length), A.shape[1])
+    return u.new_empty(u.shape), u.new_empty(states, dtype=state_dtype(u.dtype))
+
+
+def _fake_backward(
+    dy: Tensor, dstates: Tensor | None, states: Tensor, *arguments: Value
+) -> tuple[Tensor, ...]:
+    nothing = states.new_empty(0)
+    return tuple(nothing if t is None else t.new_empty(t.shape) for t in arguments[:7])
+
+
+def _save(ctx: Context, inputs: tuple[Value, ...], output: tuple[Tensor, Tensor]) -> None:
+    ctx.set_materialize_grads(False)
+    ctx.save_for_backward(output[1], *inputs[:7])
+    ctx.delta_softplus, ctx.backend = inputs[7:]
+
+
+def _gradient(ctx: Context, dy: Tensor | None, dstates: Tensor | None) -> tuple[Tensor | None, ...]:
+    states, *tensors = ctx.saved_tensors
+    dy = torch.zeros_like(tensors[0]) if dy is None else dy
+    grads = torch.ops.remamber.selective_scan_backward(
+        dy, dstates, states, *tensors, ctx.delta_softplus, ctx.backend
+    )
+    wanted = (None if t is None else g for t, g in zip(tensors, grads, strict=True))
+    return (*wanted, None, None)
+
+
+def forward_flops(u: Shape, delta: Shape, A: Shape, *rest: Shape, **_: Shape) -> int:
+    """7 BLDN + 3 BDL, exp counted as one: the sequential form, from the arguments' shapes.
+
+    For each state: delta A, exp, times B, A h (2), C h (2); for each element: delta u, D u (2).
+    The softplus is not counted.
+    """
+    b, d, length = u
+    return int(b * d * length * (7 * A[1] + 3))
+
+
+def backward_flops(
+    dy: Shape, dstates: Shape, states: Shape, u: Shape, *rest: Shape, **_: Shape
+) -> int:
+    """19 BLDN + 10 BDL: 5 to recompute the states, 3 for the reverse recurrence, 11 for sums."""
+    b, d, length = u
+    return int(b * d * length * (19 * states[3] + 10))
+
+
+_LIBRARY.impl("selective_scan", _forward, "CompositeExplicitAutograd")
+_LIBRARY.impl("selective_scan_backward", _backward, "CompositeExplicitAutograd")
+torch.library.register_fake(FORWARD, _fake_forward, lib=_LIBRARY)
+torch.library.register_fake(BACKWARD, _fake_backward, lib=_LIBRARY)
+torch.library.register_autograd(FORWARD, _gradient, setup_context=_save, lib=_LIBRARY)
+for _op, _formula in (
+    ("selective_scan", forward_flops),
+    ("selective_scan_backward", backward_flops),
+):
+    _packet = getattr(torch.ops.remamber, _op)
+    if _packet not in flop_registry:
+        register_flop_formula(_packet)(_formula)

@@ -160,7 +160,12 @@ def _run(request: Request, store: Store, emit: Emit, interruption: Interruption)
         warnings=outcome.warnings,
     )
     store.write_record(record, counts=outcome.counts)
-    return ExitCode.DONE if status == "ok" else ExitCode.PARTIAL
+    if status != "ok":
+        return ExitCode.PARTIAL
+    lead = {"split": spec.data.splits[0]}
+    values = {m.metric: m.value for m in outcome.measurements if m.where == lead}
+    emit(Event(kind="finished", run_id=spec.run_id, values=values))
+    return ExitCode.DONE
 
 
 def _calibrate(request: Request, emit: Emit, interruption: Interruption) -> ExitCode:

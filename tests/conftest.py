@@ -1,5 +1,10 @@
-import pytest
-import torch
+import os
+
+# Before torch loads its thread pool: on a busy machine long waits cost more than the tests.
+os.environ.setdefault("GOMP_SPINCOUNT", "20000")
+
+import pytest  # noqa: E402
+import torch  # noqa: E402
 
 
 @pytest.fixture(autouse=True)

@@ -2,9 +2,12 @@
 
 import json
 import os
+import signal
 import sys
+import threading
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from remamber.errors import ExitCode, UserError
@@ -38,7 +41,21 @@ def _interrupted() -> UserError:
 def _run(arguments: list[str]) -> int:
     from remamber.cli._app import run
 
-    return run(arguments)
+    with _terminated_like_interrupted():
+        return run(arguments)
+
+
+@contextmanager
+def _terminated_like_interrupted() -> Iterator[None]:
+    """SIGTERM raises what Ctrl-C raises, so that whatever was started is ended as well."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _explain(error: UserError, *, as_json: bool, debug: bool) -> int:

@@ -11,7 +11,7 @@ from remamber.cli._duration import parse_duration
 from remamber.cli._plan_view import plan_document, plan_text
 from remamber.cli._progress import Progress
 from remamber.cli._reporting import show, write_report
-from remamber.cli._settings import Settings
+from remamber.cli._settings import Settings, require_writable
 from remamber.cli._streams import Streams
 from remamber.cli._study import OnProgress, Study, with_data, with_steps
 from remamber.errors import ExitCode, UserError
@@ -22,6 +22,7 @@ from remamber.launch import (
     Plan,
     open_launcher,
     plan_launch,
+    require_budget,
     steps_within,
 )
 from remamber.plan.study import StudyRuns
@@ -87,6 +88,9 @@ def ablation(study: Study, wish: Wish, *, settings: Settings, streams: Streams) 
         UserError: whatever keeps it from starting; a failed run is a row, not an error.
     """
     launch = open_launcher(wish.launcher)
+    require_writable(settings.store, what="the store", option="--store")
+    if not wish.dry_run:
+        require_writable(settings.out, what="the reports' folder", option="--out")
     study = with_data(
         study,
         root=settings.data_root,
@@ -129,12 +133,14 @@ def _planned(
     study: Study, errand: Errand, wish: Wish, streams: Streams
 ) -> tuple[Study, Errand, Plan]:
     timing = wish.dry_run or wish.budget_s is not None
+    if wish.budget_s is not None:
+        require_budget(wish.budget_s)
     tell = _telling(streams)
 
     def plan_of(errand: Errand) -> Plan:
         return plan_launch(
             errand,
-            expressions=study.expressions or {},
+            sizes=study.sizes or {},
             timing=timing,
             fresh=wish.fresh,
             on_timing=lambda done, total: tell("timing a few steps of each model", done, total),

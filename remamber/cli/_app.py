@@ -1,8 +1,11 @@
 """The program's commands in the order of a user's journey, and their help."""
 
+import re
 from collections.abc import Callable, Sequence
+from typing import Annotated, Any, TypeVar
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
 from remamber.cli.ablate import ablate
 from remamber.cli.doctor import doctor
@@ -59,12 +62,57 @@ Examples:
 _NAMES = {"ablate": "remamber-bench list studies"}
 """Where to find what a command's argument may be."""
 
+_EXTRA = re.compile(r"^Got unexpected extra argument\(?s?\)? \((.+)\)$")
+
 _COMMANDS: dict[str, Callable[..., int]] = {
     "ablate": ablate,
     "report": report,
     "list": list_entries,
     "doctor": doctor,
 }
+
+
+_Parameter = TypeVar("_Parameter")
+
+
+class _Command(TyperCommand):
+    """A command whose help does not say of a flag that it is a ``<bool>``."""
+
+    def get_params(self, ctx: Any) -> list[Any]:  # noqa: ANN401 - typer's own context
+        return _flags_without_type(super().get_params(ctx))
+
+
+class _Group(TyperGroup):
+    """The same for the options of the program itself."""
+
+    def get_params(self, ctx: Any) -> list[Any]:  # noqa: ANN401 - typer's own context
+        return _flags_without_type(super().get_params(ctx))
+
+
+def _flags_without_type(parameters: list[_Parameter]) -> list[_Parameter]:
+    for parameter in parameters:
+        if getattr(parameter, "is_flag", False):
+            parameter.metavar = ""  # type: ignore[attr-defined]
+    return parameters
+
+
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        from remamber import __version__
+
+        typer.echo(f"remamber-bench {__version__}")
+        raise typer.Exit
+
+
+def _program(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_say_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Options of the program itself; its help stands in ``build_app``."""
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -90,13 +138,14 @@ def run(arguments: Sequence[str]) -> int:
 def build_app() -> typer.Typer:
     """All commands, each with its examples and exit codes."""
     app = typer.Typer(
-        help=_HELP,
+        cls=_Group,
         rich_markup_mode="rich",
         pretty_exceptions_enable=False,
         context_settings={"max_content_width": 80},
     )
+    app.callback(help=_HELP)(_program)
     for name, function in _COMMANDS.items():
-        app.command(name, epilog=_EXAMPLES[name] + _EXIT_CODES)(function)
+        app.command(name, cls=_Command, epilog=_EXAMPLES[name] + _EXIT_CODES)(function)
     return app
 
 
@@ -104,5 +153,7 @@ def _usage(error: typer.TyperException, arguments: Sequence[str]) -> UserError:
     command = next((a for a in arguments if a in _COMMANDS), None)
     known = " ".join(["remamber-bench", *([command] if command else []), "--help"])
     message = error.format_message().rstrip(".")
-    fix = [_NAMES[command], known] if command in _NAMES and "argument" in message else [known]
+    message = _EXTRA.sub(r"unexpected argument '\1'", message)
+    lost = command in _NAMES and message.startswith("Missing argument")
+    fix = [_NAMES[command], known] if command is not None and lost else [known]
     return UserError(message[:1].lower() + message[1:], fix=fix, slug="usage")

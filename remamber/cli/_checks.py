@@ -3,6 +3,7 @@
 import platform
 import shutil
 import sys
+import textwrap
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -18,6 +19,9 @@ BAD: State = "bad"
 
 _MARKS = {OK: "✔", WARNING: "!", BAD: "✘"}
 _ASCII_MARKS = {OK: "+", WARNING: "!", BAD: "x"}
+_UNSET = {"data_root": "none", "threads": "all cores"}
+_LEFT = 16
+"""Columns of the mark and the name."""
 _GIB = 2**30
 _DISK_GIB, _MEMORY_GIB = 2, 4
 
@@ -30,15 +34,22 @@ class Check(NamedTuple):
     found: str
     fix: str = ""
 
-    def text(self) -> str:
-        """The line, with the fix below it; plain marks where the encoding has no others."""
+    def text(self, *, width: int) -> str:
+        """The line, folded, with the fix below; plain marks where the encoding has no others."""
         try:
             "✔✘".encode(sys.stdout.encoding or "ascii")
             mark = _MARKS[self.state]
         except UnicodeEncodeError:
             mark = _ASCII_MARKS[self.state]
-        fix = f"\n  {'':<14}fix  {self.fix}" if self.fix else ""
-        return f"{mark} {self.name:<14}{self.found}{fix}"
+        lines = _folded(self.found, width)
+        if self.fix:
+            lines += _folded(f"fix  {self.fix}", width)
+        return f"{mark} {self.name:<14}" + f"\n{' ' * _LEFT}".join(lines)
+
+
+def _folded(text: str, width: int) -> list[str]:
+    room = max(width - _LEFT, _LEFT)
+    return textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False)
 
 
 def all_checks(resolved: Resolved) -> list[Check]:
@@ -155,6 +166,9 @@ def _memory() -> Iterable[Check]:
 def _disk(resolved: Resolved) -> Iterable[Check]:
     store = resolved.settings.store
     place = next(p for p in (store, *store.parents) if p.exists())
+    if not place.is_dir():
+        yield Check("store", BAD, f"{place} is not a folder", "--store DIR: another folder")
+        return
     free = shutil.disk_usage(place).free
     enough = free >= _DISK_GIB * _GIB
     fix = "" if enough else "free some space, or --store a folder on another disk"
@@ -168,10 +182,10 @@ def _data(resolved: Resolved) -> Iterable[Check]:
 
     root = resolved.settings.data_root
     built_in = [n for n in DATASETS.names() if n.startswith("synth")]
-    yield Check("data", OK, f"{', '.join(built_in)} built in")
     real = [n for n in DATASETS.names() if not n.startswith("synth")]
+    missing = f"; {', '.join(real)} need --data-root DIR" if root is None else ""
+    yield Check("data", OK, f"{', '.join(built_in)} built in{missing}")
     if root is None:
-        yield Check("data root", OK, f"none; {', '.join(real)} need --data-root DIR")
         return
     for name in real:
         try:
@@ -197,7 +211,7 @@ def _pictures() -> Iterable[Check]:
 
 def _settings(resolved: Resolved) -> Iterable[Check]:
     for key, value in resolved.settings:
-        shown = "-" if value is None else value
+        shown = _UNSET[key] if value is None else value
         yield Check(key.replace("_", " "), OK, f"{shown}  ({resolved.origins[key]})")
 
 
@@ -211,7 +225,7 @@ def _estimate(resolved: Resolved) -> Iterable[Check]:
     study = load_study("scans", Choices())
     threads = resolved.settings.threads or usable_cores()
     errand = Errand(study.specs, Store(Path(resolved.settings.store)), threads=threads)
-    plan = plan_launch(errand, expressions={}, fresh=True)
+    plan = plan_launch(errand, sizes={}, fresh=True)
     if plan.seconds is None:
         yield Check("ablate scans", OK, "time not known: ablate scans --dry-run measures it")
     else:

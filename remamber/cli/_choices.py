@@ -84,7 +84,8 @@ def overrides_of(words: Words) -> dict[str, Any]:
     if words.scan_backend is not None:
         short["scan_backend"] = words.scan_backend
     data = {"name": words.data, "image_size": words.image_size}
-    short["data"] = {key: value for key, value in data.items() if value is not None}
+    if any(value is not None for value in data.values()):
+        short["data"] = {key: value for key, value in data.items() if value is not None}
     if words.steps is not None:
         short["train"] = {"steps": words.steps}
     return _one_length(merge(content, short))
@@ -92,7 +93,9 @@ def overrides_of(words: Words) -> dict[str, Any]:
 
 def _one_length(content: dict[str, Any]) -> dict[str, Any]:
     """A run has steps or epochs: who sets one takes back the other."""
-    train = content.get("train", {})
+    train = content.get("train")
+    if not isinstance(train, Mapping):
+        return content
     given = [key for key in ("steps", "epochs") if train.get(key) is not None]
     if len(given) != 1:
         return content

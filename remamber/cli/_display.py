@@ -77,8 +77,8 @@ class PlainDisplay(Display):
         took = spoken(run.took(time.monotonic()))
         match event.kind:
             case "start":
-                again = f"going on from step {event.done}, " if event.done else ""
-                return f"{again}{event.total} steps"
+                goes_on = f"going on from step {event.done} of {event.total}"
+                return goes_on if event.done else f"training, {event.total} steps"
             case "finished":
                 return " ".join(["done", *shown(run.values), f"in {took}"])
             case "failed":
@@ -86,7 +86,7 @@ class PlainDisplay(Display):
             case "stopped":
                 return f"stopped at step {event.done}"
             case "waiting" if began:
-                return "waiting for the process that is at it"
+                return "waiting: another process does this run"
             case "note":
                 return first_line(event.message)
             case _:

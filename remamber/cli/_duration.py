@@ -11,7 +11,7 @@ def parse_duration(text: str) -> float:
     """``90``, ``90s``, ``10m`` or ``1h30m`` in seconds.
 
     Raises:
-        UserError: anything else.
+        UserError: anything else, and no time at all.
     """
     parts = re.findall(r"(\d+(?:\.\d+)?)([hms]?)", text)
     if not parts or "".join(number + unit for number, unit in parts) != text:
@@ -20,7 +20,12 @@ def parse_duration(text: str) -> float:
             fix=["--budget 10m"],
             slug="bad_duration",
         )
-    return sum(float(number) * _UNITS[unit or "s"] for number, unit in parts)
+    seconds = sum(float(number) * _UNITS[unit or "s"] for number, unit in parts)
+    if seconds <= 0:
+        raise UserError(
+            f"--budget {text}: expected a time above 0", fix=["--budget 10m"], slug="bad_duration"
+        )
+    return seconds
 
 
 def spoken(seconds: float | None) -> str:

@@ -7,7 +7,6 @@ from typing import Annotated, cast, get_args
 import typer
 
 from remamber.cli._streams import DisplayKind, Streams, open_streams
-from remamber.registry import unknown
 
 WORKLOAD, MODEL, TRAINING, OUTPUT, ADVANCED = "Workload", "Model", "Training", "Output", "Advanced"
 
@@ -89,6 +88,8 @@ def streams(display: str, *, quiet: bool, verbose: int, no_color: bool) -> Strea
     """
     known = get_args(DisplayKind)
     if display not in known:
+        from remamber.registry import unknown
+
         raise unknown("display", display, known)
     verbosity = -1 if quiet else verbose
     return open_streams(cast(DisplayKind, display), verbosity=verbosity, no_color=no_color)

@@ -17,11 +17,12 @@ def plan_text(study: Study, plan: Plan, settings: Settings, *, threads: int) -> 
     # The summary speaks of the profile's own data.
     own = "data" not in study.choices.overrides
     summary = f": {experiment.profiles[profile].summary}" if own else ""
-    count = (study.expressions or {}).get(data.train_split, 0)
+    size = (study.sizes or {}).get(data.train_split)
+    counted = f", {size.refs:,} refs, {size.expressions:,} expressions to train on" if size else ""
     head = [
         f"{experiment.title} ({experiment.paper}) - profile {profile}{summary}",
-        f"  data    {data.name} at {data.image_size} px, {count:,} training expressions"
-        f", {study.location}",
+        f"  data    {data.name} at {data.image_size} px{counted}",
+        f"          {study.location}",
         f"  store   {settings.store}",
         f"  report  {settings.out / study.name}.md",
         "",
@@ -45,7 +46,8 @@ def plan_summary(study: Study, plan: Plan, *, threads: int) -> str:
         return text + ", time not known yet (--dry-run measures it)"
     sources = {row.cost.source for row in rows if row.cost is not None}
     basis = "earlier runs" if sources == {"records"} else "a few timed steps"
-    return f"{text}, about {spoken(plan.seconds)} on {threads} threads by {basis}"
+    crew = f"{threads} thread{'s' if threads > 1 else ''}"
+    return f"{text}, about {spoken(plan.seconds)} on {crew} by {basis}"
 
 
 def plan_document(study: Study, plan: Plan, settings: Settings) -> dict[str, Any]:
@@ -60,7 +62,7 @@ def plan_document(study: Study, plan: Plan, settings: Settings) -> dict[str, Any
             "name": study.specs[0].data.name,
             "fingerprint": study.specs[0].data.fingerprint,
             "location": str(study.location),
-            "expressions": study.expressions,
+            "splits": {name: size._asdict() for name, size in (study.sizes or {}).items()},
         },
         "runs": [
             {

@@ -79,7 +79,7 @@ class Progress:
             case "prepare" | "evaluate" | "waiting":
                 self._begin(run, now)
                 words = {"prepare": event.what, "evaluate": f"scoring {event.what}"}
-                run.what = words.get(event.kind, "waiting for the process that is at it")
+                run.what = words.get(event.kind, "waiting: another process does this run")
                 run.done, run.total = event.done, event.total
             case "start" | "step":
                 self._begin(run, now)
@@ -97,13 +97,18 @@ class Progress:
                 run.message = event.message or run.message
 
     def finished(self) -> int:
-        """How many runs are over."""
-        return sum(run.state in ("done", "failed", "stopped") for run in self.runs)
+        """How many runs are over; one that was stopped is not."""
+        return sum(run.state in ("done", "failed") for run in self.runs)
+
+    def stopped(self) -> bool:
+        """Whether the user has stopped it, so that nothing more will start."""
+        return any(run.state == "stopped" for run in self.runs)
 
     def eta(self, now: float) -> float | None:
         """Seconds until everything is done; None until a run has shown its pace."""
-        known = [run.planned_s for run in self.runs if run.planned_s is not None]
-        took = [run.took(now) for run in self.runs if run.state == "done"]
+        # What is planned as nothing, such as the bounds, says nothing of the others.
+        known = [run.planned_s for run in self.runs if run.planned_s]
+        took = [r.took(now) for r in self.runs if r.state == "done" and r.planned_s != 0.0]
         steps = [r.per_step * r.total for r in self.runs if r.per_step and r.total]
         typical = next((sum(s) / len(s) for s in (took, known, steps) if s), None)
         if typical is None:

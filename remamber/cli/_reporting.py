@@ -4,9 +4,9 @@ import json
 import webbrowser
 from typing import TYPE_CHECKING
 
-from remamber.cli._settings import Settings
+from remamber.cli._settings import Settings, require_writable
 from remamber.cli._streams import Streams
-from remamber.cli._study import find_analysis
+from remamber.cli._study import find_analysis, require_profile
 from remamber.errors import ExitCode, UserError
 from remamber.plan.study import StudyRuns, find_study
 from remamber.record.store import Store
@@ -37,6 +37,7 @@ def write_report(
     """
     from remamber.report import FORMATS, render_study
 
+    require_writable(settings.out, what="the reports' folder", option="--out")
     return render_study(
         find_analysis(study),
         runs,
@@ -70,9 +71,11 @@ def last_runs(settings: Settings, study: str | None, profile: str | None) -> tup
         profile: None for the last that ran.
 
     Raises:
-        UserError: unknown study (exit 2), or nothing has run yet (exit 3).
+        UserError: unknown study or profile (exit 2), or nothing has run yet (exit 3).
     """
     stem = find_study(study).stem if study is not None else None
+    if study is not None and profile is not None:
+        require_profile(study, profile)
     runs = Store(settings.store).study_runs(stem, profile)
     if runs is None:
         what = f"study '{stem}'" if stem is not None else "any study"

@@ -58,7 +58,7 @@ class RichDisplay(Display):
         with self._lock:
             now = time.monotonic()
             parts: list[RenderableType] = []
-            if self.progress.finished():
+            if self.progress.finished() or self.progress.stopped():
                 parts.append(_finished(self.progress))
             parts.append(self._bars(now))
             return Group(*parts)
@@ -67,10 +67,14 @@ class RichDisplay(Display):
         over, runs = self.progress.finished(), self.progress.runs
         width = 24 if self.streams.err.width >= WIDE else 8
         grid = Table.grid(padding=(0, 1))
-        left = "" if over == len(runs) else f"eta {spoken(self.progress.eta(now))}"
+        eta = self.progress.eta(now)
+        ending = over == len(runs) or self.progress.stopped() or eta is None
+        left = "" if ending else f"eta {spoken(eta)}"
         passed = spoken(now - self._started)
+        # One width for all names: the bars stay where they are from run to run.
+        longest = max(len(run.label) for run in runs)
         grid.add_row(
-            Text("runs"),
+            Text("runs".ljust(longest)),
             ProgressBar(len(runs), over, width=width),
             Text(f"{over}/{len(runs)}  {passed} passed  {left}", no_wrap=True),
         )
@@ -93,7 +97,7 @@ def _finished(progress: Progress) -> Table:
 def _ending(run: RunProgress) -> Text:
     took = spoken(run.took(time.monotonic()))
     if run.state == "done":
-        return Text(" ".join([*shown(run.values), took]), no_wrap=True)
+        return Text(" ".join([*shown(run.values), f"in {took}"]), no_wrap=True)
     if run.state == "stopped":
         return Text(f"at step {run.done}", no_wrap=True)
     return Text(first_line(run.message), no_wrap=True)

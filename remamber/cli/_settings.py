@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any, NamedTuple
 
 from pydantic import Field
@@ -75,3 +76,28 @@ def _absolute(settings: Settings) -> Settings:
             "data_root": root.expanduser().absolute() if root is not None else None,
         }
     )
+
+
+def require_writable(folder: Path, *, what: str, option: str) -> None:
+    """Make a folder and try it, so that hours of work do not end in front of a closed door.
+
+    Args:
+        folder: where files will be written.
+        what: what it is for, in the message.
+        option: the option that names another.
+
+    Raises:
+        UserError: it cannot be made, or nothing can be written into it (exit 3).
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise UserError(
+            f"cannot write into {what} {folder}: {error.strerror}",
+            fix=[f"{option} DIR: a folder that you may write to"],
+            exit_code=ExitCode.MISSING,
+            slug="not_writable",
+            path=str(folder),
+        ) from error

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from remamber.plan.spec import DataSpec, RunSpec
 from remamber.plan.strict_toml import merge
@@ -21,6 +21,10 @@ from remamber.plan.study import (
     load_experiment,
     studies_folder,
 )
+from remamber.registry import unknown
+
+if TYPE_CHECKING:
+    from remamber.datasets import SplitSize
 
 OnProgress = Callable[[str, int, int], None]
 
@@ -36,7 +40,7 @@ class Study:
         choices: profile, seeds, filters and overrides.
         specs: the runs of the table, in order.
         bounds: the run that measures what the data allow, None if the profile wants none.
-        expressions: number of expressions of every split of the (first) data set.
+        sizes: of every split of the (first) data set.
         location: folder of the (first) data set.
     """
 
@@ -46,7 +50,7 @@ class Study:
     choices: Choices
     specs: tuple[RunSpec, ...]
     bounds: RunSpec | None = None
-    expressions: dict[str, int] | None = None
+    sizes: "dict[str, SplitSize] | None" = None
     location: Path | None = None
 
     @property
@@ -93,7 +97,7 @@ def with_data(study: Study, *, root: Path | None, workers: int, on_progress: OnP
     Raises:
         UserError: unknown data set, missing or damaged files, a split that it does not have.
     """
-    from remamber.datasets import DataPlace, ReferringDataset, open_dataset
+    from remamber.datasets import DataPlace, ReferringDataset, open_dataset, split_sizes
 
     place = DataPlace(root=root, workers=workers, on_progress=on_progress)
     opened: dict[DataSpec, ReferringDataset] = {}
@@ -103,13 +107,10 @@ def with_data(study: Study, *, root: Path | None, workers: int, on_progress: OnP
     specs = tuple(_stamp(spec, opened[spec.data].fingerprint) for spec in study.specs)
     first = study.specs[0].data
     dataset = opened[first]
-    counts = {
-        split: sum(len(ref.expressions) for ref in dataset.refs(split))
-        for split in dict.fromkeys((first.train_split, *first.splits))
-    }
+    sizes = split_sizes(dataset, dict.fromkeys((first.train_split, *first.splits)))
     wanted = study.experiment.profiles[study.choices.profile].bounds
     bounds = RunSpec(task="bounds", data=specs[0].data) if wanted else None
-    return replace(study, specs=specs, bounds=bounds, expressions=counts, location=dataset.location)
+    return replace(study, specs=specs, bounds=bounds, sizes=sizes, location=dataset.location)
 
 
 def with_steps(study: Study, steps: int) -> Study:
@@ -152,6 +153,13 @@ def find_analysis(name: str) -> Analysis:
             lead=(first.data.splits[0], "mIoU"),
         ),
     )
+
+
+def require_profile(name: str, profile: str) -> None:
+    """Raise a UserError that lists a study's profiles unless it has this one."""
+    known = load_experiment(find_study(name)).profiles
+    if profile not in known:
+        raise unknown("profile", profile, known)
 
 
 def choose_profile(name: str, *, given: str | None, data: str | None, root: Path | None) -> str:

@@ -30,5 +30,5 @@ def doctor(
         content = {"schema_version": 1, "checks": [check._asdict() for check in checks]}
         streams.result(json.dumps(content, indent=1))
     else:
-        streams.result("\n".join(check.text() for check in checks))
+        streams.result("\n".join(check.text(width=streams.width) for check in checks))
     return ExitCode.MISSING if any(check.state == BAD for check in checks) else ExitCode.DONE

@@ -1,6 +1,7 @@
 """Command ``list``: what there is to name on the command line; imports no entry."""
 
 import json
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -8,6 +9,9 @@ from typing import Annotated, Any
 import typer
 
 from remamber.cli import _options as options
+
+_NARROWEST = 30
+"""Columns below which wrapped text is harder to read than a long line."""
 
 Row = dict[str, Any]
 What = Annotated[
@@ -46,7 +50,7 @@ def list_entries(
     if as_json:
         streams.result(json.dumps({"schema_version": 1, what: rows}, indent=1))
     elif rows:
-        streams.result(_table(rows))
+        streams.result(_table(rows, width=streams.width))
     else:
         streams.say(f"no {what}")
     return 0
@@ -69,7 +73,7 @@ def _shelves() -> dict[str, Any]:
 def _on_shelf(name: str) -> Callable[[], list[Row]]:
     def rows() -> list[Row]:
         entries = _shelves()[name].entries.values()
-        return [{"name": e.name, "summary": e.summary} for e in entries]
+        return [{"name": e.name, "summary": _plain(e.summary)} for e in entries]
 
     return rows
 
@@ -81,8 +85,8 @@ def _studies() -> list[Row]:
     for name in study_names():
         found = load_experiment(find_study(name))
         profiles = list(found.profiles)
-        rows.append({"name": name, "summary": f"{found.title} ({found.paper})"})
-        rows[-1]["profiles"] = ", ".join(profiles)
+        summary = f"{found.title} ({found.paper})"
+        rows.append({"name": name, "profiles": ", ".join(profiles), "summary": summary})
     return rows
 
 
@@ -110,9 +114,19 @@ def _runs(store: Path) -> list[Row]:
     return rows
 
 
-def _table(rows: list[Row]) -> str:
-    keys = list(rows[0])
-    text = [[("-" if row[key] is None else str(row[key])) for key in keys] for row in rows]
-    widths = [max(len(line[n]) for line in text) for n in range(len(keys))]
-    lines = ("  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)) for line in text)
+def _plain(docstring: str) -> str:
+    """A docstring's line without its markup."""
+    return docstring.replace("``", "")
+
+
+def _table(rows: list[Row], *, width: int) -> str:
+    """Columns, the last one wrapped under itself where the screen is too narrow."""
+    text = [["-" if value is None else str(value) for value in row.values()] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*text, strict=True)][:-1]
+    left = sum(widths) + 2 * len(widths)
+    lines = []
+    for *first, last in text:
+        head = "".join(f"{cell:<{size}}  " for cell, size in zip(first, widths, strict=True))
+        folded = textwrap.wrap(last, max(width - left, _NARROWEST), break_on_hyphens=False)
+        lines.append(head + f"\n{' ' * left}".join(folded))
     return "\n".join(line.rstrip() for line in lines)

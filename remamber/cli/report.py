@@ -9,7 +9,7 @@ from remamber.cli._options import WORKLOAD
 
 StudyName = Annotated[
     str | None,
-    typer.Argument(metavar="[STUDY]", help="A study; the last one that ran by default."),
+    typer.Argument(metavar="STUDY", help="A study; the last one that ran by default."),
 ]
 Profile = Annotated[
     str | None,

@@ -4,10 +4,10 @@ An entry is a function ``(DataSpec, DataPlace) -> ReferringDataset``. Every data
 or real, is read from the refer API's layout by the one loader in ``_refer_layout``.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,6 +76,13 @@ class ReferringDataset(Protocol):
         """Union of every annotated object of an image, bool ``h w`` at original size."""
 
 
+class SplitSize(NamedTuple):
+    """How large a split is: an epoch shows every ref once, a score takes every expression."""
+
+    refs: int
+    expressions: int
+
+
 @dataclass(frozen=True)
 class DataPlace:
     """Where data may be found or made; not part of a run's identity.
@@ -114,3 +121,16 @@ def open_dataset(spec: DataSpec, place: DataPlace) -> ReferringDataset:
             path=str(dataset.location),
         )
     return dataset
+
+
+def split_sizes(dataset: ReferringDataset, splits: Iterable[str]) -> dict[str, SplitSize]:
+    """The size of each named split, by its name.
+
+    Raises:
+        UserError: the data set has no such split; the message names those it has.
+    """
+    found = {split: dataset.refs(split) for split in splits}
+    return {
+        split: SplitSize(len(refs), sum(len(ref.expressions) for ref in refs))
+        for split, refs in found.items()
+    }

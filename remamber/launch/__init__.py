@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from remamber.errors import ExitCode
+from remamber.datasets import SplitSize
+from remamber.errors import ExitCode, UserError
 from remamber.plan.spec import RunSpec, Strict
 from remamber.record.event import Event
 from remamber.record.store import Store
@@ -114,12 +115,12 @@ class Plan:
 
     Attributes:
         rows: every run in order.
-        expressions: of the data, by split; for epochs and the time of evaluation.
+        sizes: of the splits of the data; for epochs and the time of evaluation.
         jobs: runs at a time.
     """
 
     rows: tuple[PlanRow, ...]
-    expressions: dict[str, int]
+    sizes: dict[str, SplitSize]
     jobs: int = 1
 
     @property
@@ -138,7 +139,7 @@ class Plan:
 def plan_launch(
     errand: Errand,
     *,
-    expressions: dict[str, int],
+    sizes: dict[str, SplitSize],
     timing: bool = False,
     fresh: bool = False,
     on_timing: OnTiming = lambda done, total: None,
@@ -147,7 +148,7 @@ def plan_launch(
 
     Args:
         errand: the runs and their store.
-        expressions: number of expressions of every split of the data.
+        sizes: of every split of the data.
         timing: time a few steps of every model that this machine has no record of.
         fresh: nothing would be reused.
         on_timing: told while models are timed.
@@ -159,7 +160,24 @@ def plan_launch(
     costs = known_costs(errand)
     if timing:
         costs = timed_costs(errand, costs, on_timing=on_timing)
-    return make_plan(errand, costs, expressions=expressions, fresh=fresh)
+    return make_plan(errand, costs, sizes=sizes, fresh=fresh)
+
+
+def require_budget(budget_s: float) -> None:
+    """Refuse at once, before anything is timed, a time in which no study can end.
+
+    Raises:
+        UserError: the time is too short whatever a step takes.
+    """
+    from remamber.launch._plan import REPORT_S
+
+    if budget_s <= REPORT_S:
+        raise UserError(
+            f"a budget of {budget_s:.0f} s is too small: {REPORT_S:.0f} s of it are set aside"
+            " for the report",
+            fix=["--budget 10m"],
+            slug="budget_too_small",
+        )
 
 
 def steps_within(errand: Errand, plan: Plan, *, budget_s: float, fresh: bool = False) -> int:

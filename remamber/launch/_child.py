@@ -19,6 +19,12 @@ from remamber.plan.spec import RunSpec
 from remamber.record.event import Event
 
 TAIL_LINES = 12
+SPIN_COUNT = "20000"
+"""How long a thread of torch's pool waits awake for the others, in turns; a few microseconds.
+
+By default it is a thousand times longer: as soon as something else uses a core, threads burn the
+very time that the one they wait for needs, and a training step takes ten times as long or more.
+"""
 
 _log = logging.getLogger(__name__)
 
@@ -64,6 +70,7 @@ class Child:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 start_new_session=True,
+                env={"GOMP_SPINCOUNT": SPIN_COUNT, **os.environ},
             )
         self.events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._reader = threading.Thread(target=self._read, daemon=True)

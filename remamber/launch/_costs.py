@@ -86,7 +86,7 @@ def read_notebook(store: Store) -> Notebook:
     path = _path(store)
     try:
         return Notebook.model_validate_json(path.read_bytes())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return Notebook()
     except ValidationError:
         _log.warning("%s is damaged and was set aside as %s", path, set_aside(path).name)

@@ -5,6 +5,7 @@ import json
 import math
 from collections.abc import Sequence
 
+from remamber.datasets import SplitSize
 from remamber.errors import UserError
 from remamber.launch import Cost, Errand, Plan, PlanRow, RowState
 from remamber.launch._costs import cost_key, read_notebook, remember
@@ -18,46 +19,50 @@ REPORT_S = 10.0
 
 
 def make_plan(
-    errand: Errand, costs: dict[str, Cost], *, expressions: dict[str, int], fresh: bool = False
+    errand: Errand, costs: dict[str, Cost], *, sizes: dict[str, SplitSize], fresh: bool = False
 ) -> Plan:
     """What a launch would do.
 
     Args:
         errand: the runs and their store.
         costs: by ``cost_key``, as far as they are known.
-        expressions: number of expressions of every split.
+        sizes: of every split.
         fresh: nothing would be reused.
     """
     rows = []
     for spec in errand.specs:
         state: RowState = "to do" if fresh else _state(spec, errand)
         cost = costs.get(cost_key(spec, errand)) if spec.task == "train" else None
-        steps = steps_of(spec, expressions)
-        rows.append(PlanRow(spec, state, steps, cost, _seconds(spec, state, cost, expressions)))
-    return Plan(tuple(rows), expressions, errand.jobs)
+        steps = steps_of(spec, sizes)
+        rows.append(PlanRow(spec, state, steps, cost, _seconds(spec, state, cost, sizes)))
+    return Plan(tuple(rows), sizes, errand.jobs)
 
 
-def steps_of(spec: RunSpec, expressions: dict[str, int]) -> int | None:
-    """Training steps of a run; epochs are counted in expressions of the training split."""
+def steps_of(spec: RunSpec, sizes: dict[str, SplitSize]) -> int | None:
+    """Training steps of a run, None where the size of its data is not known.
+
+    The same rule as the trainer's: an epoch shows one expression of every ref, and the
+    incomplete batch is dropped.
+    """
     if spec.train is None:
         return None
     if spec.train.steps is not None:
         return spec.train.steps
-    if spec.train.epochs is None:
+    size = sizes.get(spec.data.train_split)
+    if spec.train.epochs is None or size is None:
         return None
-    per_epoch = math.ceil(expressions.get(spec.data.train_split, 0) / spec.train.batch)
-    return per_epoch * spec.train.epochs
+    return max(1, size.refs // spec.train.batch) * spec.train.epochs
 
 
 def budget_steps(
-    rows: Sequence[PlanRow], budget_s: float, *, expressions: dict[str, int], jobs: int = 1
+    rows: Sequence[PlanRow], budget_s: float, *, sizes: dict[str, SplitSize], jobs: int = 1
 ) -> int:
     """One number of training steps for all rows, so that together they fit into a time.
 
     Args:
         rows: the runs, all of them, with their costs.
         budget_s: seconds for everything.
-        expressions: number of expressions of every split.
+        sizes: of every split.
         jobs: runs at a time.
 
     Raises:
@@ -73,7 +78,7 @@ def budget_steps(
             slug="budget_unknown",
         )
     costs = [(row.spec, row.cost) for row in training if row.cost is not None]
-    fixed = sum(overhead(spec, cost, expressions) for spec, cost in costs) / jobs + REPORT_S
+    fixed = sum(overhead(spec, cost, sizes) for spec, cost in costs) / jobs + REPORT_S
     a_step = sum(cost.step_s for _, cost in costs) / jobs
     steps = math.floor((budget_s - fixed) / a_step)
     if steps < 1:
@@ -100,18 +105,19 @@ def remembered_steps(errand: Errand, plan: Plan, *, budget_s: float, fresh: bool
     known = read_notebook(errand.store).budgets.get(key)
     if known is not None and not fresh:
         return known
-    steps = budget_steps(plan.rows, budget_s, expressions=plan.expressions, jobs=errand.jobs)
+    steps = budget_steps(plan.rows, budget_s, sizes=plan.sizes, jobs=errand.jobs)
     remember(errand.store, budgets={key: steps})
     return steps
 
 
-def overhead(spec: RunSpec, cost: Cost, expressions: dict[str, int]) -> float:
+def overhead(spec: RunSpec, cost: Cost, sizes: dict[str, SplitSize]) -> float:
     """Seconds of a run besides its training steps: measured, else start plus evaluation."""
     if cost.overhead_s is not None:
         return cost.overhead_s
-    scored = sum(expressions.get(split, 0) for split in spec.data.splits)
-    if spec.evaluate.shuffled_text and spec.data.splits:
-        scored += expressions.get(spec.data.splits[0], 0)
+    splits = list(spec.data.splits)
+    if spec.evaluate.shuffled_text:
+        splits += splits[:1]
+    scored = sum(sizes[split].expressions for split in splits if split in sizes)
     batch = spec.train.batch if spec.train is not None else 1
     return cost.start_s + scored / batch * cost.step_s * FORWARD_SHARE
 
@@ -124,11 +130,11 @@ def _state(spec: RunSpec, errand: Errand) -> RowState:
 
 
 def _seconds(
-    spec: RunSpec, state: RowState, cost: Cost | None, expressions: dict[str, int]
+    spec: RunSpec, state: RowState, cost: Cost | None, sizes: dict[str, SplitSize]
 ) -> float | None:
     if state == "reused":
         return 0.0
-    steps = steps_of(spec, expressions)
+    steps = steps_of(spec, sizes)
     if cost is None or steps is None:
         return None
-    return steps * cost.step_s + overhead(spec, cost, expressions)
+    return steps * cost.step_s + overhead(spec, cost, sizes)

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Literal
 
 from remamber.errors import ExitCode
 from remamber.launch import Errand, Outcome
@@ -20,6 +21,7 @@ from remamber.registry import LAUNCHERS
 register = LAUNCHERS.register
 
 _POLL_S = 0.05
+_STOPPING = "stopping once the step is saved; Ctrl-C again ends it at once, unsaved"
 
 
 @register("local")
@@ -53,8 +55,9 @@ class _Queue:
             return
         self.interrupts = interrupts
         self._skip_the_rest()
-        for child in self.running.values():
+        for number, child in self.running.items():
             if interrupts == 1:
+                self._tell(number, self._said(number, "note", _STOPPING))
                 child.stop()
             else:
                 child.kill()
@@ -103,13 +106,17 @@ class _Queue:
         if outcome.state == "failed" and self._last_kind(number) != "failed":
             outcome = record_death(self.errand, spec, outcome, started=child.started)
             if outcome.state == "failed":
-                said = Event(kind="failed", run_id=spec.run_id, what="error")
-                self._tell(number, said.model_copy(update={"message": outcome.message}))
+                self._tell(number, self._said(number, "failed", outcome.message))
         if outcome.state == "done" and self._last_kind(number) != "finished":
             self._tell(number, Event(kind="finished", run_id=spec.run_id))
         self.finished[number] = outcome
         if outcome.state == "failed" and self.errand.fail_fast:
             self._skip_the_rest()
+
+    def _said(self, number: int, kind: Literal["note", "failed"], message: str) -> Event:
+        what = "error" if kind == "failed" else ""
+        run_id = self.errand.specs[number].run_id
+        return Event(kind=kind, run_id=run_id, what=what, message=message)
 
     def _last_kind(self, number: int) -> EventKind | None:
         return self.last[number].kind if number in self.last else None

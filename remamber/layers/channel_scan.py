@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from remamber.layers.norm import LayerNorm2d
 from remamber.layers.ssm import SelectiveSSM
-from remamber.ops import two_way_merge, two_way_scan
+from remamber.ops import two_way_merge, two_way_scan, two_way_scan_each
 
 
 class GatedScan(nn.Module):
@@ -38,8 +38,9 @@ class GatedScan(nn.Module):
         inner, gate = self.in_proj(steps).chunk(2, dim=-1)
         kernel = self.conv2d.weight[:, :, 1]
         mixed = F.conv1d(inner.transpose(1, 2), kernel, padding=1, groups=kernel.shape[0])
-        sequences = two_way_scan(F.silu(mixed).unsqueeze(2))
-        y = two_way_merge(self.ssm(sequences), 1, steps.shape[1])
+        row = F.silu(mixed).unsqueeze(2)
+        projected = two_way_scan_each(self.ssm.project(row))
+        y = two_way_merge(self.ssm(two_way_scan(row), projected), 1, steps.shape[1])
         normed = self.out_norm(y).squeeze(2).transpose(1, 2).to(steps.dtype)
         scanned: Tensor = self.out_proj(normed * F.silu(gate))
         return scanned

@@ -22,9 +22,14 @@ class PatchEmbed(nn.Sequential):
 
 
 class Downsample(nn.Sequential):
-    """Features ``b c h w`` to ``b 2c h/2 w/2``: strided 3x3 convolution, LayerNorm."""
+    """Features to half the resolution: strided 3x3 convolution, LayerNorm.
 
-    def __init__(self, channels: int) -> None:
+    Args:
+        channels: of the input.
+        out_channels: of the output, twice as many in the release.
+    """
+
+    def __init__(self, channels: int, out_channels: int) -> None:
         super().__init__(
-            nn.Conv2d(channels, 2 * channels, 3, stride=2, padding=1), LayerNorm2d(2 * channels)
+            nn.Conv2d(channels, out_channels, 3, stride=2, padding=1), LayerNorm2d(out_channels)
         )

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from remamber.layers.norm import LayerNorm2d
 from remamber.layers.ssm import SelectiveSSM
-from remamber.ops import cross_merge, cross_scan
+from remamber.ops import cross_merge, cross_scan, cross_scan_each
 
 
 class SpatialScan(nn.Module):
@@ -40,7 +40,8 @@ class SpatialScan(nn.Module):
         """Mix positions along four orders: ``b in_channels h w -> b out_channels h w``."""
         height, width = x.shape[2:]
         inner = F.silu(self.conv2d(pointwise(self.in_proj, x)))
-        y = cross_merge(self.ssm(cross_scan(inner)), height, width)
+        projected = cross_scan_each(self.ssm.project(inner))
+        y = cross_merge(self.ssm(cross_scan(inner), projected), height, width)
         return pointwise(self.out_proj, self.out_norm(y).to(x.dtype))
 
 

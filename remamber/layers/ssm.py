@@ -9,6 +9,7 @@ import math
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from remamber.ops import selective_scan
 
@@ -61,14 +62,30 @@ class SelectiveSSM(nn.Module):
             dt = dt.clamp(min=_DT_FLOOR)
             self.dt_projs_bias.copy_(dt + torch.log(-torch.expm1(-dt)))
 
-    def forward(self, u: Float[Tensor, "b k d l"]) -> Float[Tensor, "b k d l"]:
+    def project(self, x: Float[Tensor, "b d h w"]) -> Float[Tensor, "b k c h w"]:
+        """[dt_low, B, C] of every direction at every position, c = r + 2n.
+
+        Projecting before the image is laid out k times is the same map and reads it once.
+        """
+        weight = self.x_proj_weight.flatten(0, 1)
+        projected = F.linear(x.permute(0, 2, 3, 1), weight).permute(0, 3, 1, 2)
+        b, _, h, w = projected.shape
+        return projected.reshape(b, self.directions, -1, h, w)
+
+    def forward(
+        self, u: Float[Tensor, "b k d l"], projected: Float[Tensor, "b k c l"]
+    ) -> Float[Tensor, "b k d l"]:
         """Scan ``k`` sequences; the output is float32 under mixed precision too.
 
         The state would overflow in half precision, so only the projections run in it.
+
+        Args:
+            u: the sequences.
+            projected: ``project`` of the same image, laid out the same way.
         """
         b, k, d, length = u.shape
-        r, n = self.dt_rank, self.d_state
-        low, B, C = torch.split(torch.matmul(self.x_proj_weight, u), [r, n, n], dim=2)
+        n = self.d_state
+        low, B, C = torch.split(projected, [self.dt_rank, n, n], dim=2)
         delta = torch.matmul(self.dt_projs_weight, low)
         y = selective_scan(
             u.reshape(b, k * d, length),

@@ -71,7 +71,7 @@ class Encoder(nn.Module):
                     for _ in range(depth)
                 ]
                 self.blocks.append(nn.Sequential(*stage))
-            self.downsamples = nn.ModuleList(Downsample(dim) for dim in size.dims[:-1])
+            self.downsamples = nn.ModuleList(map(Downsample, size.dims[:-1], size.dims[1:]))
             initialise_vmamba(self)
         fusion = FUSIONS.get(settings.fusion.name)
         self.fusions = nn.ModuleList(

@@ -102,6 +102,10 @@ class WordEncoder(nn.Module):
             eos_token_id=_END,
         )
         self.tower = CLIPTextModel(config)
+        # CLIP starts its embeddings at 0.02, far below what its blocks add, so that a word is
+        # lost in its context until it has been learned back. From scratch in minutes that is
+        # most of the run: a start at 1 lets the first steps see words.
+        nn.init.normal_(self.tower.get_input_embeddings().weight, std=1.0)
 
     def forward(self, ids: Int[Tensor, "b t"], mask: Bool[Tensor, "b t"]) -> TextFeatures:
         """Encode tokenised expressions; the pooled feature is that of the end token."""

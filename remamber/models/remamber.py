@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -18,9 +19,9 @@ register = MODELS.register
 
 SIZES = {
     "tiny": Size(
-        dims=(32, 64, 128, 256),
+        dims=(32, 64, 96, 128),
         depths=(1, 1, 1, 1),
-        decoder_width=64,
+        decoder_width=48,
         channel_grid=4,
         interaction_width=64,
         text_width=128,
@@ -48,7 +49,10 @@ SIZES = {
         drop_path=0.1,
     ),
 }
-"""base is the release's; tiny fits a CPU and minutes, small one GPU and hours."""
+"""base is the release's; tiny fits a CPU and minutes, small one GPU and hours.
+
+The channel grid of tiny is to its 64 px what the release's 16 is to 256: the map at stride 16.
+"""
 
 
 class ReMamber(Segmenter):
@@ -128,4 +132,7 @@ def build_remamber(spec: ModelSpec, inputs: ModelInputs) -> ReMamber:
     )
     with seeded(f"{inputs.seed}.decoder"):
         decoder = ConvDecoder(size.dims, width=size.decoder_width)
+        # The features come channels-last from their LayerNorms; so laid out, the decoder's
+        # convolutions take half the time on a CPU.
+        decoder = decoder.to(memory_format=torch.channels_last)
     return ReMamber(text=text, encoder=Encoder(settings), decoder=decoder, tokenizer=tokenizer)

@@ -7,7 +7,14 @@ from remamber.ops.backends import (
     describe_backends,
     resolve_backend,
 )
-from remamber.ops.cross_scan import cross_merge, cross_scan, two_way_merge, two_way_scan
+from remamber.ops.cross_scan import (
+    cross_merge,
+    cross_scan,
+    cross_scan_each,
+    two_way_merge,
+    two_way_scan,
+    two_way_scan_each,
+)
 from remamber.ops.selective_scan import selective_scan
 
 __all__ = [
@@ -16,9 +23,11 @@ __all__ = [
     "backend_names",
     "cross_merge",
     "cross_scan",
+    "cross_scan_each",
     "describe_backends",
     "resolve_backend",
     "selective_scan",
     "two_way_merge",
     "two_way_scan",
+    "two_way_scan_each",
 ]

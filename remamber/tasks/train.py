@@ -44,12 +44,9 @@ def train(spec: RunSpec, context: TaskContext) -> Outcome:
     counts, controls = _score(bench, context)
     share = scan_share(bench.model, bench.batches.at(0).to(bench.accelerator.device))
     checkpoints.discard()
-    accuracy = _accuracy(counts, where={})
-    finals = {m.metric: m.value for m in accuracy if m.where["split"] == _lead(spec)}
-    tell(kind="finished", done=bench.length.steps, total=bench.length.steps, values=finals)
     return Outcome(
         measurements=(
-            *accuracy,
+            *_accuracy(counts, where={}),
             *_accuracy(controls, where={"control": "shuffled-text"}),
             *_costs(bench, progress, share),
         ),

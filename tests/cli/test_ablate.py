@@ -4,8 +4,10 @@ import json
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 from bench_process import start_bench
 
@@ -163,6 +165,11 @@ def runs_folder_records(folder: Path) -> list[Path]:
         (["ablate", "scans", "--seeds", "a"], "expected whole numbers", "--seeds 0,1,2"),
         (["ablate", "scans", "--budget", "soon"], "expected a time such as", "--budget 10m"),
         (["ablate", "scans", "--scan-backend", "cdua"], "scan_backend", "change"),
+        (["ablate", "scans", "--budget", "0"], "expected a time above 0", "--budget 10m"),
+        (["ablate", "scans", "--budget", "9s"], "a budget of 9 s is too small", "--budget 10m"),
+        (["ablate", "scans", "--set", "train=3"], "train: input should be", "change train"),
+        (["ablate", "scans", "--set", "data=3"], "data: input should be", "change data"),
+        (["ablate", "scans", "channel"], "unexpected argument 'channel'", "ablate --help"),
         (["ablate", "scans", "--launcher", "slrm"], "unknown launcher 'slrm'", "local"),
         (["ablate", "scans", "--display", "fancy"], "unknown display 'fancy'", "rich"),
         (["ablate", "scans", "--jobs", "0"], "invalid value for '--jobs'", "--help"),
@@ -197,6 +204,38 @@ def test_a_bad_study_file_is_named_with_its_key(bench, tmp_path, line):
     assert said.status == 2
     assert str(path) in said.err.splitlines()[0] and key in said.err.splitlines()[0]
     assert detail.split(".")[-1] in said.err
+
+
+@pytest.mark.parametrize(
+    ("option", "what"), [("--store", "the store"), ("--out", "the reports' folder")]
+)
+@pytest.mark.parametrize("more", [[], ["--json"]], ids=["text", "json"])
+def test_a_folder_that_cannot_be_written_is_told_before_anything_runs(
+    scans, tmp_path, option, what, more
+):
+    (tmp_path / "file").write_text("in the way")
+    for folder in ("file", "file/below"):
+        said = scans(option, folder, *more)
+        assert said.status == 3
+        text = json.loads(said.out)["error"]["message"] if more else said.err.splitlines()[0]
+        assert f"cannot write into {what} {tmp_path / folder}" in text
+    assert not (tmp_path / "runs" / "fake_runner.log").exists()
+
+
+def test_terminating_a_command_that_times_models_ends_the_model_too(tmp_path, data_root):
+    process = start_bench(*arguments_for(data_root), "-n", cwd=tmp_path, words="calibrate=slow")
+    wait_for(process.stderr, "timing a few steps")
+    log = tmp_path / "runs" / "fake_runner.log"
+    deadline = time.monotonic() + 30
+    while not log.exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    (runner,) = psutil.Process(process.pid).children()
+    process.terminate()
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "interrupted; run the same command to go on" in err
+    gone, _ = psutil.wait_procs([runner], timeout=10)
+    assert gone
 
 
 def test_missing_data_says_what_was_looked_for(bench):

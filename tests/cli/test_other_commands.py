@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from remamber import __version__
+
 LISTS = {
     "studies": "scans",
     "models": "remamber",
@@ -23,6 +25,22 @@ def test_list_names_what_there_is(bench, what):
     rows = json.loads(said.out)[what]
     assert said.status == 0 and LISTS[what] in [row["name"] for row in rows]
     assert LISTS[what] in bench("list", what).out
+
+
+@pytest.mark.parametrize("what", LISTS)
+@pytest.mark.parametrize("width", [80, 100])
+def test_a_list_fits_the_screen_and_shows_no_markup(bench, monkeypatch, what, width):
+    monkeypatch.setenv("COLUMNS", str(width))
+    lines = bench("list", what).out.splitlines()
+    assert max(map(len, lines)) <= width
+    assert not any("`" in line for line in lines)
+    names = [row["name"] for row in json.loads(bench("list", what, "--json").out)[what]]
+    assert [line.split()[0] for line in lines if not line.startswith(" ")] == names
+
+
+def test_the_version_is_that_of_the_package(bench):
+    said = bench("--version")
+    assert (said.status, said.out) == (0, f"remamber-bench {__version__}\n")
 
 
 def test_an_unknown_list_names_the_nearest(bench):
@@ -52,6 +70,8 @@ def test_a_report_of_nothing_says_what_to_run(bench):
     assert "error: no runs of study 'scans' in" in said.err
     assert "fix         remamber-bench ablate scans" in said.err
     assert bench("report", "scnas").status == 2
+    said = bench("report", "scans", "--profile", "fast")
+    assert said.status == 2 and "unknown profile 'fast'" in said.err
 
 
 def test_an_unknown_format_lists_the_known(scans, bench):
@@ -80,4 +100,6 @@ def test_doctor_gives_a_fix_for_what_is_missing(bench, data_root, monkeypatch):
     assert any(line.startswith("✘ scan backend") for line in lines)
     assert any(line.startswith("✔ refcoco ") for line in lines)
     (missing,) = [n for n, line in enumerate(lines) if line.startswith("! refcocog")]
-    assert lines[missing + 1].split()[0] == "fix"
+    rest = lines[missing + 1 :]
+    hanging = rest[: next(n for n, line in enumerate(rest) if not line.startswith(" "))]
+    assert any(line.split()[0] == "fix" for line in hanging)

@@ -56,6 +56,15 @@ def test_the_plan_gives_the_time_left_before_anything_has_run():
     assert five(planned=60.0).eta(0.0) == pytest.approx(300.0)
 
 
+def test_a_run_planned_as_nothing_says_nothing_of_the_time_left():
+    progress = Progress(["channel", "spatial", "bounds"], planned_s=[None, None, 0.0])
+    assert progress.eta(0.0) is None
+    progress.hear(0, Event(kind="start", run_id="r", total=100), now=0.0)
+    for done in range(1, 51):
+        progress.hear(0, step(done, total=100), now=float(done))
+    assert progress.eta(50.0) == pytest.approx(50.0 + 100.0)
+
+
 def test_the_plain_display_writes_at_start_and_end_and_even_when_a_run_is_silent():
     shown, text = streams()
     with PlainDisplay(five(), shown, every_s=0.05) as display:
@@ -68,7 +77,7 @@ def test_the_plain_display_writes_at_start_and_end_and_even_when_a_run_is_silent
         display.hear(0, Event(kind="failed", run_id="r", message="it broke\nin line 3"))
     lines = text.getvalue().splitlines()
     assert lines[0] == "[1/5 channel] starting"
-    assert lines[1] == "[1/5 channel] going on from step 20, 700 steps"
+    assert lines[1] == "[1/5 channel] going on from step 20 of 700"
     assert any(line.startswith("[1/5 channel] step 21/700 loss 0.70") for line in lines)
     assert "[1/5 channel] scoring val 3/9" in lines
     assert lines[-1] == "[1/5 channel] failed: it broke"

@@ -117,6 +117,7 @@ def test_ctrl_c_once_lets_the_run_save_and_starts_no_other(launch, store):
     outcomes, heard = launch("slow", "ok", on_event=interrupt_on("note", 1))
     assert [(o.state, o.step) for o in outcomes] == [("stopped", 3), ("skipped", 0)]
     assert [e.kind for _, e in heard][-1] == "stopped"
+    assert "Ctrl-C again ends it at once" in heard[-2][1].message
     assert store.find(specs(1)[0], any_status=True) is None
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
@@ -137,7 +138,7 @@ def test_jobs_run_at_the_same_time(launch):
         if event.kind == "finished":
             running.discard(number)
         together.append(len(running))
-        if event.kind == "note" and len(running) == 2:
+        if event.message == "waiting" and len(running) == 2:
             os.kill(os.getpid(), signal.SIGINT)
 
     outcomes, _ = launch("slow", "slow", jobs=2, on_event=watch)

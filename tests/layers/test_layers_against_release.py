@@ -37,7 +37,7 @@ def test_patch_embedding_equals_the_release_at_an_odd_size():
 def test_downsample_equals_the_release_at_an_odd_size():
     data = golden("ops_downsample_v3.safetensors")
     channels = data["state.1.weight"].shape[1]
-    check_operation(Downsample(channels), data, [("1.", "0."), ("3.", "1.")])
+    check_operation(Downsample(channels, 2 * channels), data, [("1.", "0."), ("3.", "1.")])
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

@@ -40,7 +40,7 @@ def test_features_have_strides_4_to_32(model):
         text = model.encode_text(*encode(model, TEXTS[:1]))
         features = model.forward_features(torch.randn(1, 3, 64, 64), text)
     shapes = [tuple(f.shape[1:]) for f in features]
-    assert shapes == [(32, 16, 16), (64, 8, 8), (128, 4, 4), (256, 2, 2)]
+    assert shapes == [(32, 16, 16), (64, 8, 8), (96, 4, 4), (128, 2, 2)]
 
 
 def test_another_expression_changes_the_mask(model):

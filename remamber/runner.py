@@ -75,6 +75,7 @@ class Interruption:
         self._asked = threading.Event()
 
     def __call__(self) -> bool:
+        """Whether a stop was asked for."""
         return self._asked.is_set()
 
     def ask(self, number: int = 0, frame: FrameType | None = None) -> None:
@@ -125,9 +126,10 @@ def _run(request: Request, store: Store, emit: Emit, interruption: Interruption)
     clock, started = time.monotonic(), _now()
     outcome, error = Outcome(measurements=()), None
     status: Status = "ok"
-    threads = _set_threads(request.threads)
     context = _context(request, store, emit, interruption)
+    threads = 1
     try:
+        threads = _set_threads(request)
         outcome = find_task(spec.task)(spec, context)
     except Stopped as stopped:
         emit(Event(kind="stopped", run_id=spec.run_id, done=stopped.step))
@@ -171,7 +173,7 @@ def _run(request: Request, store: Store, emit: Emit, interruption: Interruption)
 def _calibrate(request: Request, emit: Emit, interruption: Interruption) -> ExitCode:
     from remamber.tasks._calibration import calibrate
 
-    _set_threads(request.threads)
+    _set_threads(request)
     context = _context(request, Store(Path(request.store)), emit, interruption)
     values = calibrate(request.spec, context)
     emit(Event(kind="calibrated", run_id=request.spec.run_id, values=values))
@@ -206,18 +208,20 @@ def _data_place(request: Request, emit: Emit) -> DataPlace:
     )
 
 
-def _set_threads(threads: int | None) -> int:
+def _set_threads(request: Request) -> int:
+    """Threads that the run computes with; a task without a model needs no torch, and one thread."""
+    if request.spec.train is None:
+        return 1
     import torch
 
-    if threads is not None:
-        torch.set_num_threads(threads)
+    if request.threads is not None:
+        torch.set_num_threads(request.threads)
     return torch.get_num_threads()
 
 
 def _status_of(failure: Exception) -> Status:
-    import torch
-
-    out_of_memory = isinstance(failure, torch.OutOfMemoryError | MemoryError)
+    # By name: torch raises its own error on a GPU and a RuntimeError on a CPU.
+    out_of_memory = type(failure).__name__ in ("OutOfMemoryError", "MemoryError")
     return "oom" if out_of_memory or "DefaultCPUAllocator" in str(failure) else "error"
 
 

@@ -134,5 +134,5 @@ def build_remamber(spec: ModelSpec, inputs: ModelInputs) -> ReMamber:
         decoder = ConvDecoder(size.dims, width=size.decoder_width)
         # The features come channels-last from their LayerNorms; so laid out, the decoder's
         # convolutions take half the time on a CPU.
-        decoder = decoder.to(memory_format=torch.channels_last)
+        decoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return ReMamber(text=text, encoder=Encoder(settings), decoder=decoder, tokenizer=tokenizer)

@@ -7,7 +7,7 @@ import torch
 
 
 def device_name(device: torch.device) -> str:
-    """ "cpu", or the accelerator's own name."""
+    """The accelerator's own name, or "cpu"."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
 
 

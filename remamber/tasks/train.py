@@ -16,7 +16,14 @@ from remamber.tasks._checkpoint import Checkpoints, Progress
 from remamber.tasks._device import device_name, peak_memory
 from remamber.tasks._optimiser import set_learning_rate
 from remamber.tasks._scan_share import scan_share
-from remamber.tasks._scoring import Scorer, SplitCounts, items_of, packed, shuffled_among_images
+from remamber.tasks._scoring import (
+    Item,
+    Scorer,
+    SplitCounts,
+    items_of,
+    packed,
+    shuffled_among_images,
+)
 
 register = TASKS.register
 
@@ -104,8 +111,7 @@ def _prober(bench: Bench) -> Callable[[], float]:
     """Scores a fixed, evenly spaced sample of the first split."""
     split = _lead(bench.spec)
     refs = bench.dataset.refs(split)
-    items = items_of(refs)
-    sample = items[:: max(1, len(items) // _PROBE_ITEMS)]
+    sample = _spaced(items_of(refs), _PROBE_ITEMS)
     scorer = _scorer(bench, split)
 
     def probe() -> float:
@@ -113,6 +119,11 @@ def _prober(bench: Bench) -> Callable[[], float]:
         return measure("mIoU", counts["intersection"], counts["union"])
 
     return probe
+
+
+def _spaced(items: list[Item], count: int) -> list[Item]:
+    """At least ``count`` items, or all, evenly spaced: a sample that is the same every time."""
+    return items[:: max(1, len(items) // count)]
 
 
 def _scorer(bench: Bench, split: str) -> Scorer:

@@ -150,103 +150,6 @@ def runs_folder_records(folder: Path) -> list[Path]:
     return list((folder / "runs").glob("*/record.json"))
 
 
-@pytest.mark.parametrize(
-    ("arguments", "line", "fix"),
-    [
-        (["ablate", "scan"], "error: unknown study 'scan'", "did you mean 'scans'?"),
-        (["ablate"], "error: missing argument 'STUDY'", "remamber-bench list studies"),
-        (["ablate", "scans", "--only", "chanel"], "unknown variant 'chanel'", "'channel'?"),
-        (["ablate", "scans", "--data", "refcocoo"], "unknown data set 'refcocoo'", "'refcoco'?"),
-        (["ablate", "scans", "--profile", "fast"], "unknown profile 'fast'", "choose one of quick"),
-        (["ablate", "scans", "--set", "train.stepz=3"], "unknown key 'train.stepz'", "train.steps"),
-        (["ablate", "scans", "--set", "steps"], "expected KEY=VALUE", "--set train.batch=16"),
-        (["ablate", "scans", "--steps", "-3"], "train.steps: input should be greater", "change"),
-        (["ablate", "scans", "--steps", "x"], "invalid value for '--steps'", "ablate --help"),
-        (["ablate", "scans", "--seeds", "a"], "expected whole numbers", "--seeds 0,1,2"),
-        (["ablate", "scans", "--budget", "soon"], "expected a time such as", "--budget 10m"),
-        (["ablate", "scans", "--scan-backend", "cdua"], "scan_backend", "change"),
-        (["ablate", "scans", "--budget", "0"], "expected a time above 0", "--budget 10m"),
-        (["ablate", "scans", "--budget", "9s"], "a budget of 9 s is too small", "--budget 10m"),
-        (["ablate", "scans", "--set", "train=3"], "train: input should be", "change train"),
-        (["ablate", "scans", "--set", "data=3"], "data: input should be", "change data"),
-        (["ablate", "scans", "channel"], "unexpected argument 'channel'", "ablate --help"),
-        (["ablate", "scans", "--launcher", "slrm"], "unknown launcher 'slrm'", "local"),
-        (["ablate", "scans", "--display", "fancy"], "unknown display 'fancy'", "rich"),
-        (["ablate", "scans", "--jobs", "0"], "invalid value for '--jobs'", "--help"),
-        (["ablat", "scans"], "no such command 'ablat'", "--help"),
-    ],
-    ids=lambda value: " ".join(value[1:]) if isinstance(value, list) else "",
-)
-def test_a_mistake_on_the_command_line_is_exit_2_with_a_fix(bench, arguments, line, fix):
-    said = bench(*arguments)
-    assert said.status == 2
-    assert said.out == ""
-    first, *rest = said.err.splitlines()
-    assert first.startswith("error: ") and line in said.err
-    assert any(text.lstrip().startswith("fix") for text in rest), said.err
-    assert fix in said.err.partition("  fix")[2]
-    assert "Traceback" not in said.err
-
-
-BAD_STUDIES = {
-    "steps = -5": ("train.steps", "greater than 0"),
-    "stepps = 5": ("train.stepps", "did you mean 'profiles.quick.run.train.steps'?"),
-}
-
-
-@pytest.mark.parametrize("line", BAD_STUDIES)
-def test_a_bad_study_file_is_named_with_its_key(bench, tmp_path, line):
-    path = tmp_path / "mine.toml"
-    shipped = Path(__file__).parents[2] / "experiments" / "scans.toml"
-    path.write_text(shipped.read_text().replace("steps = 500", line))
-    said = bench("ablate", str(path))
-    key, detail = BAD_STUDIES[line]
-    assert said.status == 2
-    assert str(path) in said.err.splitlines()[0] and key in said.err.splitlines()[0]
-    assert detail.split(".")[-1] in said.err
-
-
-@pytest.mark.parametrize(
-    ("option", "what"), [("--store", "the store"), ("--out", "the reports' folder")]
-)
-@pytest.mark.parametrize("more", [[], ["--json"]], ids=["text", "json"])
-def test_a_folder_that_cannot_be_written_is_told_before_anything_runs(
-    scans, tmp_path, option, what, more
-):
-    (tmp_path / "file").write_text("in the way")
-    for folder in ("file", "file/below"):
-        said = scans(option, folder, *more)
-        assert said.status == 3
-        text = json.loads(said.out)["error"]["message"] if more else said.err.splitlines()[0]
-        assert f"cannot write into {what} {tmp_path / folder}" in text
-    assert not (tmp_path / "runs" / "fake_runner.log").exists()
-
-
-def test_terminating_a_command_that_times_models_ends_the_model_too(tmp_path, data_root):
-    process = start_bench(*arguments_for(data_root), "-n", cwd=tmp_path, words="calibrate=slow")
-    wait_for(process.stderr, "timing a few steps")
-    log = tmp_path / "runs" / "fake_runner.log"
-    deadline = time.monotonic() + 30
-    while not log.exists() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    (runner,) = psutil.Process(process.pid).children()
-    process.terminate()
-    _, err = process.communicate(timeout=30)
-    assert process.returncode == 130
-    assert "interrupted; run the same command to go on" in err
-    gone, _ = psutil.wait_procs([runner], timeout=10)
-    assert gone
-
-
-def test_missing_data_says_what_was_looked_for(bench):
-    said = bench("ablate", "scans", "--data", "refcoco")
-    assert said.status == 3
-    assert "error: data set 'refcoco' needs a data root" in said.err
-    assert "add --data-root DIR" in said.err
-    said = bench("ablate", "scans", "--data-root", "nowhere")
-    assert said.status == 3 and "is not a folder" in said.err
-
-
 def test_the_profile_follows_the_data(bench, data_root, scans):
     given = ("--data", "refcoco", "--data-root", str(data_root), "-n", "--json")
     paper = json.loads(bench("ablate", "scans", *given, "--only", "channel").out)
@@ -292,6 +195,22 @@ def test_an_interrupt_saves_says_how_to_go_on_and_is_exit_130(tmp_path, data_roo
     again = start_bench(*arguments, cwd=tmp_path)
     out, err = again.communicate(timeout=60)
     assert again.returncode == 0 and "Channel only" in out
+
+
+def test_terminating_a_command_that_times_models_ends_the_model_too(tmp_path, data_root):
+    process = start_bench(*arguments_for(data_root), "-n", cwd=tmp_path, words="calibrate=slow")
+    wait_for(process.stderr, "timing a few steps")
+    log = tmp_path / "runs" / "fake_runner.log"
+    deadline = time.monotonic() + 30
+    while not log.exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    (runner,) = psutil.Process(process.pid).children()
+    process.terminate()
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "interrupted; run the same command to go on" in err
+    gone, _ = psutil.wait_procs([runner], timeout=10)
+    assert gone
 
 
 def test_two_commands_on_one_store_do_no_run_twice(tmp_path, data_root):

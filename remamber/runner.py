@@ -25,7 +25,7 @@ from remamber.plan.spec import RunSpec, Strict
 from remamber.record.claim import Claimed
 from remamber.record.environment import environment
 from remamber.record.event import Event
-from remamber.record.schema import Record, Status
+from remamber.record.schema import SIDE_BY_SIDE, Record, Status
 from remamber.record.store import Store
 from remamber.tasks import Outcome, Stopped, TaskContext, find_task
 from remamber.tasks._allocator import keep_freed_memory
@@ -56,6 +56,7 @@ class Request(Strict):
         place: where data are.
         command: what the user typed, for the record.
         threads: compute threads; None leaves torch's choice.
+        jobs: runs that the launcher has side by side, for the record.
         checkpoint_s: seconds between two checkpoints.
     """
 
@@ -65,6 +66,7 @@ class Request(Strict):
     place: Place = Place()
     command: str = ""
     threads: int | None = None
+    jobs: int = 1
     checkpoint_s: float = 20.0
 
 
@@ -154,7 +156,7 @@ def _run(request: Request, store: Store, emit: Emit, interruption: Interruption)
             device=outcome.device,
             threads=threads,
             scan_backend=outcome.scan_backend,
-            details=outcome.details,
+            details={**outcome.details, SIDE_BY_SIDE: str(request.jobs)},
         ),
         data=outcome.data,
         measurements=outcome.measurements,
@@ -175,7 +177,10 @@ def _calibrate(request: Request, emit: Emit, interruption: Interruption) -> Exit
 
     _set_threads(request)
     context = _context(request, Store(Path(request.store)), emit, interruption)
-    values = calibrate(request.spec, context)
+    try:
+        values = calibrate(request.spec, context)
+    except Stopped:
+        return ExitCode.INTERRUPTED
     emit(Event(kind="calibrated", run_id=request.spec.run_id, values=values))
     return ExitCode.DONE
 

@@ -38,7 +38,7 @@ class Wish:
         name: the study as it was given.
         command: the whole command line.
         launcher: entry of the launcher shelf.
-        jobs: runs at a time.
+        jobs: runs at a time; None leaves it to the profile.
         budget_s: seconds for everything, None for the study's own number of steps.
         dry_run: stop after the plan.
         fresh: run again what is recorded.
@@ -51,7 +51,7 @@ class Wish:
     name: str
     command: str
     launcher: str = "local"
-    jobs: int = 1
+    jobs: int | None = None
     budget_s: float | None = None
     dry_run: bool = False
     fresh: bool = False
@@ -99,13 +99,12 @@ def ablation(study: Study, wish: Wish, *, settings: Settings, streams: Streams) 
     )
     errand = _errand(study, wish, settings)
     study, errand, plan = _planned(study, errand, wish, streams)
-    threads = errand.threads or usable_cores()
     if wish.dry_run:
         document = json.dumps(plan_document(study, plan, settings), indent=1)
-        text = plan_text(study, plan, settings, threads=threads)
+        text = plan_text(study, plan, settings, errand=errand)
         streams.result(document if wish.as_json else text)
         return ExitCode.DONE
-    streams.say(plan_text(study, plan, settings, threads=threads))
+    streams.say(plan_text(study, plan, settings, errand=errand))
     if wish.fresh:
         _retire(study, errand.store)
     runs = study.runs(wish.command)
@@ -117,14 +116,16 @@ def ablation(study: Study, wish: Wish, *, settings: Settings, streams: Streams) 
 
 
 def _errand(study: Study, wish: Wish, settings: Settings) -> Errand:
+    profile = study.experiment.profiles[study.choices.profile]
+    jobs = wish.jobs or profile.jobs
     return Errand(
         specs=study.all_specs,
         store=Store(settings.store),
         root=settings.data_root,
         workers=usable_cores(),
         command=wish.command,
-        threads=settings.threads or max(1, usable_cores() // wish.jobs),
-        jobs=wish.jobs,
+        threads=settings.threads or profile.threads or max(1, usable_cores() // jobs),
+        jobs=jobs,
         fail_fast=wish.fail_fast,
     )
 

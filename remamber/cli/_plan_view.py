@@ -5,12 +5,13 @@ from typing import Any
 from remamber.cli._duration import spoken
 from remamber.cli._settings import Settings
 from remamber.cli._study import Study
-from remamber.launch import Plan, PlanRow
+from remamber.launch import Errand, Plan, PlanRow
+from remamber.record.environment import usable_cores
 
 SCHEMA_VERSION = 1
 
 
-def plan_text(study: Study, plan: Plan, settings: Settings, *, threads: int) -> str:
+def plan_text(study: Study, plan: Plan, settings: Settings, *, errand: Errand) -> str:
     """A head, a line a run, and what it comes to."""
     experiment, profile = study.experiment, study.choices.profile
     data = study.specs[0].data
@@ -31,11 +32,11 @@ def plan_text(study: Study, plan: Plan, settings: Settings, *, threads: int) -> 
     width = max(width, len("run"))
     lines = [f"  {'run':<{width}}  {'state':<7}  {'params':>8}  {'steps':>6}  {'time':>7}"]
     lines += [_line(study.label(row.spec), row, width) for row in plan.rows]
-    return "\n".join([*head, *lines, "", plan_summary(study, plan, threads=threads)])
+    return "\n".join([*head, *lines, "", plan_summary(study, plan, errand=errand)])
 
 
-def plan_summary(study: Study, plan: Plan, *, threads: int) -> str:
-    """``3 of 5 runs reused; 2 to do, about 4m10s on 4 threads``."""
+def plan_summary(study: Study, plan: Plan, *, errand: Errand) -> str:
+    """``3 of 5 runs reused; 2 to do, about 4m10s on 4 threads each``."""
     rows = [row for row in plan.rows if row.spec != study.bounds]
     reused = sum(row.state == "reused" for row in rows)
     text = f"{reused} of {len(rows)} runs reused"
@@ -46,8 +47,10 @@ def plan_summary(study: Study, plan: Plan, *, threads: int) -> str:
         return text + ", time not known yet (--dry-run measures it)"
     sources = {row.cost.source for row in rows if row.cost is not None}
     basis = "earlier runs" if sources == {"records"} else "a few timed steps"
-    crew = f"{threads} thread{'s' if threads > 1 else ''}"
-    return f"{text}, about {spoken(plan.seconds)} on {crew} by {basis}"
+    threads = errand.threads or usable_cores()
+    crew = f"{threads} thread{'s' if threads > 1 else ''} each"
+    beside = f", {errand.jobs} side by side" if errand.jobs > 1 else ""
+    return f"{text}{beside}, about {spoken(plan.seconds)} on {crew} by {basis}"
 
 
 def plan_document(study: Study, plan: Plan, settings: Settings) -> dict[str, Any]:

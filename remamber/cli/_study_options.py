@@ -92,8 +92,15 @@ Threads = Annotated[
     ),
 ]
 Jobs = Annotated[
-    int,
-    typer.Option("--jobs", metavar="N", min=1, help="Runs at a time.", rich_help_panel=TRAINING),
+    int | None,
+    typer.Option(
+        "--jobs",
+        metavar="N",
+        min=1,
+        help="Runs at a time.",
+        show_default="of the profile",
+        rich_help_panel=TRAINING,
+    ),
 ]
 Fresh = Annotated[
     bool,

@@ -20,7 +20,7 @@ def ablate(
     set_: chosen.Overrides = None,
     steps: chosen.Steps = None,
     threads: chosen.Threads = None,
-    jobs: chosen.Jobs = 1,
+    jobs: chosen.Jobs = None,
     fresh: chosen.Fresh = False,
     fail_fast: chosen.FailFast = False,
     launcher: chosen.LauncherName = "local",

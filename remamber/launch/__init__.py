@@ -125,11 +125,19 @@ class Plan:
 
     @property
     def seconds(self) -> float | None:
-        """Estimated time of the training that is to be done; None where a part is not known."""
-        known = [row.seconds for row in self.rows if row.spec.train is not None]
-        if any(s is None for s in known):
-            return None
-        return sum(s for s in known if s is not None) / max(1, self.jobs)
+        """Estimated time until the last run ends; None where a part is not known.
+
+        Each run starts, in order, where the first of the others ends.
+        """
+        ends = [0.0] * max(1, self.jobs)
+        for row in self.rows:
+            if row.spec.train is None:
+                continue
+            if row.seconds is None:
+                return None
+            first = ends.index(min(ends))
+            ends[first] += row.seconds
+        return max(ends)
 
     def todo(self) -> list[PlanRow]:
         """The rows that are not reused."""

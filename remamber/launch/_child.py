@@ -42,6 +42,7 @@ def request(spec: RunSpec, errand: Errand, *, action: str = "run") -> dict[str, 
         },
         "command": errand.command,
         "threads": errand.threads,
+        "jobs": errand.jobs,
     }
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 from pydantic import Field
 
 from remamber.errors import UserError
-from remamber.plan.spec import RunSpec, Strict
+from remamber.plan.spec import Positive, RunSpec, Strict
 from remamber.plan.strict_toml import Layer, merge, nested, read_toml, validate
 from remamber.registry import FUSIONS, MODELS, SCAN_ORDERS, TASKS, unknown
 
@@ -16,11 +16,17 @@ PAPER = "paper"
 
 
 class Profile(Strict):
-    """A scale at which the same grid runs: its seeds and what it sets in the run."""
+    """A scale at which the same grid runs: its seeds and what it sets in the run.
+
+    ``jobs`` runs go side by side with ``threads`` each, unless the command line says otherwise;
+    without ``threads`` they share the cores.
+    """
 
     summary: str
     seeds: tuple[Annotated[int, Field(ge=0)], ...] = (0,)
     bounds: bool = True
+    jobs: Positive = 1
+    threads: Positive | None = None
     run: dict[str, Any] = {}
 
 

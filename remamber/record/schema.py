@@ -6,6 +6,9 @@ from remamber.plan.spec import RunSpec, Strict
 
 RECORD_VERSION = 1
 
+SIDE_BY_SIDE = "runs side by side"
+"""Key of an environment's details: how many runs shared the machine while this one ran."""
+
 Status = Literal["ok", "oom", "error"]
 
 

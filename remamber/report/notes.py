@@ -1,6 +1,6 @@
 """The sentences under a results table: marks, seeds, power, controls, order, failures."""
 
-from remamber.record.schema import Record
+from remamber.record.schema import SIDE_BY_SIDE, Record
 from remamber.report import format as fmt
 from remamber.table.layout import FLOOR, rows_below_floor
 from remamber.table.resample import DRAWS
@@ -15,6 +15,7 @@ def notes(results: Results) -> tuple[str, ...]:
     found = [
         _marks(results),
         _seeds(results),
+        _side_by_side(results),
         _power(results),
         _floor(results),
         _ceiling(results),
@@ -57,6 +58,17 @@ def _seeds(results: Results) -> str:
     ]
     column = " ".join(results.analysis.table.lead)
     return f"{text} Over seeds (paired t-interval), {column} minus {best}: {fmt.listed(parts)}."
+
+
+def _side_by_side(results: Results) -> str:
+    records = [r for v in results.selection.variants for r in v.ok]
+    most = max((int(r.environment.details.get(SIDE_BY_SIDE, "1")) for r in records), default=1)
+    if most == 1:
+        return ""
+    return (
+        f"Step times were taken with up to {most} runs side by side on one machine: they compare"
+        " rows roughly and are no measurement of speed."
+    )
 
 
 def _power(results: Results) -> str:

@@ -5,7 +5,8 @@ import time
 
 from remamber.models import parameter_counts
 from remamber.plan.spec import RunSpec
-from remamber.tasks import TaskContext
+from remamber.record.event import Event
+from remamber.tasks import Stopped, TaskContext
 from remamber.tasks._bench import set_up, train_step
 from remamber.tasks._device import peak_memory
 
@@ -18,11 +19,23 @@ def calibrate(spec: RunSpec, context: TaskContext) -> dict[str, float]:
     The first steps compile kernels and fill caches and are not counted.
 
     Raises:
+        Stopped: asked to stop.
         UserError: the data cannot be read.
     """
     bench = set_up(spec, context)
     seconds = []
     for step in range(_WARM + _TIMED):
+        if context.should_stop():
+            raise Stopped(0)
+        context.emit(
+            Event(
+                kind="step",
+                run_id=spec.run_id,
+                what="timing",
+                done=step,
+                total=_WARM + _TIMED,
+            )
+        )
         started = time.perf_counter()
         batch = bench.batches.at(step % bench.length.steps).to(bench.accelerator.device)
         train_step(bench, batch)

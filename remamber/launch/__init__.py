@@ -6,7 +6,7 @@ interrupted, repeated, or run twice at once.
 """
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -109,6 +109,14 @@ class PlanRow(NamedTuple):
     seconds: float | None
 
 
+def makespan(durations: Sequence[float], jobs: int) -> float:
+    """When the last of some runs ends if each starts, in order, where the first of others ends."""
+    ends = [0.0] * max(1, jobs)
+    for duration in durations:
+        ends[ends.index(min(ends))] += duration
+    return max(ends)
+
+
 @dataclass(frozen=True)
 class Plan:
     """What a launch would do, before it does it.
@@ -125,19 +133,10 @@ class Plan:
 
     @property
     def seconds(self) -> float | None:
-        """Estimated time until the last run ends; None where a part is not known.
-
-        Each run starts, in order, where the first of the others ends.
-        """
-        ends = [0.0] * max(1, self.jobs)
-        for row in self.rows:
-            if row.spec.train is None:
-                continue
-            if row.seconds is None:
-                return None
-            first = ends.index(min(ends))
-            ends[first] += row.seconds
-        return max(ends)
+        """Estimated time until the last run ends; None where a part is not known."""
+        seconds = [row.seconds for row in self.rows if row.spec.train is not None]
+        known = [s for s in seconds if s is not None]
+        return makespan(known, self.jobs) if len(known) == len(seconds) else None
 
     def todo(self) -> list[PlanRow]:
         """The rows that are not reused."""

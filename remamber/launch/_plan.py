@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from remamber.datasets import SplitSize
 from remamber.errors import UserError
-from remamber.launch import Cost, Errand, Plan, PlanRow, RowState
+from remamber.launch import Cost, Errand, Plan, PlanRow, RowState, makespan
 from remamber.launch._costs import cost_key, read_notebook, remember
 from remamber.plan.spec import RunSpec
 
@@ -78,9 +78,17 @@ def budget_steps(
             slug="budget_unknown",
         )
     costs = [(row.spec, row.cost) for row in training if row.cost is not None]
-    fixed = sum(overhead(spec, cost, sizes) for spec, cost in costs) / jobs + REPORT_S
-    a_step = sum(cost.step_s for _, cost in costs) / jobs
+
+    def needed(steps: int) -> float:
+        times = [overhead(spec, cost, sizes) + steps * cost.step_s for spec, cost in costs]
+        return makespan(times, jobs) + REPORT_S
+
+    fixed, a_step = needed(0), needed(1) - needed(0)
+    # The runs' order of ending may change with the number of steps, so that the time is not
+    # quite linear in it: start from the linear answer and step down until it fits.
     steps = math.floor((budget_s - fixed) / a_step)
+    while steps >= 1 and needed(steps) > budget_s:
+        steps -= 1
     if steps < 1:
         raise UserError(
             f"a budget of {budget_s:.0f} s is too small: starting and scoring {len(costs)} runs "

@@ -72,6 +72,12 @@ class Comparison:
         return not self.is_best(row, metric) and bool(self.p[row, metric] >= ALPHA)
 
 
+def _same_counts(rows: Sequence[RowCounts]) -> list[ExpressionCounts]:
+    counts = [c for row in rows for c in row.counts]
+    require_same_expressions(counts, [f"{r.label}, seed {s}" for r in rows for s in r.seeds])
+    return counts
+
+
 def compare(
     rows: Sequence[RowCounts],
     metrics: Sequence[str],
@@ -94,18 +100,17 @@ def compare(
     Raises:
         UserError: the rows did not score the same expressions.
     """
-    counts = [c for row in rows for c in row.counts]
-    require_same_expressions(counts, [f"{r.label}, seed {s}" for r in rows for s in r.seeds])
+    counts = _same_counts(rows)
     sums = image_sums(counts, metrics)
     images = sums.numerator.shape[-1]
     owner = np.repeat(np.arange(len(rows)), [len(row.counts) for row in rows])
     of_run = metric_values(sums)
-    times = resampled_images(images, draws=draws, generator=generator)
     value = _mean_over_seeds(of_run, owner)
+    times = resampled_images(images, draws=draws, generator=generator)
     resampled = _mean_over_seeds(resampled_values(sums, times), owner)
     best = _best(value, metrics)
-    columns = np.arange(len(metrics))
-    differences = resampled - resampled[best, columns][None]
+    to_best = np.arange(len(metrics))
+    differences = resampled - resampled[best, to_best][None]
     runs = iter(of_run)
     return Comparison(
         rows=tuple(row.label for row in rows),
@@ -115,7 +120,7 @@ def compare(
         value=value,
         interval=percentile_interval(resampled) if images > 1 else None,
         best=best,
-        difference=value - value[best, columns][None],
+        difference=value - value[best, to_best][None],
         difference_interval=percentile_interval(differences) if images > 1 else None,
         standard_error=differences.std(axis=-1, ddof=1),
         p=_adjusted(differences, best),

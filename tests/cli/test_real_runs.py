@@ -19,7 +19,19 @@ def start(folder: Path, out: str, data_root: Path, *only: str):
     place = ("--data", "refcoco", "--data-root", str(data_root), "--profile", "quick")
     size = ("--steps", str(STEPS), "--image-size", "32", "--set", "train.batch=4")
     rows = [word for order in only for word in ("--only", order)]
-    arguments = ("ablate", "scans", *place, *size, *rows, "--threads", "1", "--out", out)
+    arguments = (
+        "ablate",
+        "scans",
+        *place,
+        *size,
+        *rows,
+        "--threads",
+        "1",
+        "--jobs",
+        "1",
+        "--out",
+        out,
+    )
     return start_bench(*arguments, cwd=folder, fake=False)
 
 

@@ -7,7 +7,7 @@ from fake_runner import RUNNER, fake_record
 
 from remamber.datasets import SplitSize
 from remamber.errors import UserError
-from remamber.launch import Cost, Errand, plan_launch, steps_within
+from remamber.launch import Cost, Errand, makespan, plan_launch, steps_within
 from remamber.launch._costs import cost_key, known_costs, read_notebook, remember, timed_costs
 from remamber.launch._plan import budget_steps, make_plan, steps_of
 from remamber.plan.spec import FusionSpec, ModelSpec, RunSpec, TrainSpec
@@ -144,3 +144,10 @@ def test_the_same_budget_means_the_same_steps_later_unless_fresh(errand):
     later = plan_launch(errand, sizes=SIZES, timing=True)
     assert steps_within(errand, later, budget_s=600.0) == first
     assert steps_within(errand, later, budget_s=600.0, fresh=True) != first
+
+
+def test_the_last_run_of_three_at_a_time_ends_when_a_hand_made_schedule_says():
+    # 4 and 3 and 2 start together, 5 after the 2, 1 after the 3.
+    assert makespan([4.0, 3.0, 2.0, 5.0, 1.0], 3) == 7.0
+    assert makespan([4.0, 3.0], 1) == 7.0
+    assert makespan([], 3) == 0.0

@@ -23,7 +23,7 @@ from remamber.datasets import DataPlace
 from remamber.errors import ExitCode, UserError
 from remamber.plan.spec import RunSpec, Strict
 from remamber.record.claim import Claimed
-from remamber.record.environment import environment
+from remamber.record.environment import code_checkout, environment
 from remamber.record.event import Event
 from remamber.record.schema import SIDE_BY_SIDE, Record, Status
 from remamber.record.store import Store
@@ -126,6 +126,8 @@ def _claimed(
 def _run(request: Request, store: Store, emit: Emit, interruption: Interruption) -> ExitCode:
     spec = request.spec
     clock, started = time.monotonic(), _now()
+    # Remembered now: the record is of the code that was loaded, not of a commit made meanwhile.
+    code_checkout()
     outcome, error = Outcome(measurements=()), None
     status: Status = "ok"
     context = _context(request, store, emit, interruption)

@@ -10,6 +10,7 @@ from remamber.errors import ExitCode, UserError
 from remamber.metrics import measure
 from remamber.record.store import Store
 from remamber.runner import Interruption, Request, execute
+from remamber.tasks import Outcome
 
 
 @pytest.fixture(scope="module")
@@ -167,6 +168,19 @@ def test_a_broken_checkpoint_is_named_set_aside_and_not_used(undisturbed, root, 
     found, found_counts = read(Store(tmp_path), spec)
     assert found.warnings == (note,)
     same(found, found_counts, record, counts)
+
+
+def test_the_commit_is_that_of_the_code_that_was_loaded(root, tmp_path, monkeypatch):
+    order = []
+
+    def task(spec, context):
+        order.append("task")
+        return Outcome(measurements=())
+
+    monkeypatch.setattr("remamber.runner.code_checkout", lambda: order.append("commit"))
+    monkeypatch.setattr("remamber.runner.find_task", lambda name: task)
+    assert run(tiny_spec(root, steps=2), tmp_path, root)[0] is ExitCode.DONE
+    assert order == ["commit", "task"]
 
 
 def test_a_failure_becomes_a_record_with_its_traceback(root, tmp_path, monkeypatch):

@@ -9,6 +9,9 @@ RECORD_VERSION = 1
 SIDE_BY_SIDE = "runs side by side"
 """Key of an environment's details: how many runs shared the machine while this one ran."""
 
+PRECISION = "precision"
+"""Key of an environment's details: what training computed in; a CPU has no fp16 to give."""
+
 Status = Literal["ok", "oom", "error"]
 
 

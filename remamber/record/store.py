@@ -174,7 +174,8 @@ def _check(folder: Path) -> _Checked:
         return _Checked(None, path, f"not a readable record ({error.errors()[0]['msg']})")
     if record.record_version != RECORD_VERSION:
         return _Checked(None, path, f"written as version {record.record_version}")
-    if record.digest != record.spec.digest or folder.name != record.spec.run_id:
+    names = {folder.name, record.run_id}
+    if record.digest != record.spec.digest or names != {record.spec.run_id}:
         return _Checked(None, path, "its spec does not have the hash that names it")
     return _check_counts(folder, record)
 
@@ -187,7 +188,7 @@ def _check_counts(folder: Path, record: Record) -> _Checked:
         return _Checked(None, folder / _RECORD_NAME, f"counts outside the run: {record.counts}")
     try:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    except FileNotFoundError:
+    except (FileNotFoundError, IsADirectoryError):
         return _Checked(None, folder / _RECORD_NAME, f"its counts file {record.counts} is missing")
     if digest != record.counts_sha256:
         return _Checked(None, path, "its sha256 is not the one in the record")

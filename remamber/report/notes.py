@@ -192,13 +192,20 @@ def _unequal(results: Results) -> list[str]:
         "image size": {r.spec.data.image_size for r in ok},
         "model size": {r.spec.model.size for r in ok},
         "training length, batch or optimiser": {r.spec.train for r in ok},
+        "device": {r.environment.device for r in ok},
         "scan implementation": {r.environment.scan_backend for r in ok},
     }
-    return [
+    cautions = [
         f"Caution: the rows differ in {name}, so their differences are not due to the row alone."
         for name, values in named.items()
         if len(values) > 1
     ]
+    if len({(r.environment.commit, r.environment.packages.get("remamber-bench")) for r in ok}) > 1:
+        cautions.append(
+            "Caution: the rows were trained by different versions of the code (see the commits"
+            " below); a difference may be the code's."
+        )
+    return cautions
 
 
 def _warnings(results: Results) -> list[str]:

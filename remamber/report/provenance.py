@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
-from remamber.record.schema import Record
+from remamber.record.schema import PRECISION, Record
 from remamber.report import format as fmt
 from remamber.report.document import Section
 from remamber.table.results import Results
@@ -29,8 +29,8 @@ def condition(results: Results) -> str:
         _each(records, lambda r: f"{r.spec.model.name} {r.spec.model.size}"),
         _each(records, _length),
         f"{len(seeds)} seed{'s' if len(seeds) > 1 else ''}",
-        _each(records, lambda r: f"{r.environment.device}, {r.environment.threads} threads"),
-        _each(records, lambda r: r.spec.train.precision if r.spec.train else ""),
+        _each(records, _device),
+        _each(records, _precision),
         _each(records, lambda r: f"{r.environment.scan_backend} scan"),
     ]
     return " · ".join(part for part in parts if part)
@@ -109,6 +109,17 @@ def _length(record: Record) -> str:
         return ""
     length = f"{fmt.count(train.steps)} steps" if train.steps else f"{train.epochs} epochs"
     return f"{length} of {train.batch}"
+
+
+def _device(record: Record) -> str:
+    threads = record.environment.threads
+    return f"{record.environment.device}, {threads} thread{'s' if threads != 1 else ''}"
+
+
+def _precision(record: Record) -> str:
+    asked = record.spec.train.precision if record.spec.train else ""
+    computed = record.environment.details.get(PRECISION, asked)
+    return computed if computed == asked else f"{computed} ({asked} asked for)"
 
 
 def _commit(record: Record) -> str:

@@ -36,8 +36,10 @@ def verdict(results: Results) -> str:
 def _over_seeds(results: Results) -> str:
     """What the images cannot say: how much of a difference lies between two trainings."""
     intervals = results.seed_differences()
-    if not intervals:
+    if not intervals and all(len(v.ok) <= 1 for v in results.selection.variants):
         return "One training run a row: variation between trainings is not included."
+    if not intervals:
+        return "No two rows share two seeds: variation between trainings is not included."
     open_ = [row for row, i in intervals.items() if i.low <= 0 <= i.high]
     if not open_:
         return ""

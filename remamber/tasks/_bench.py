@@ -62,6 +62,11 @@ def set_up(spec: RunSpec, context: TaskContext) -> Bench:
     return Bench(spec, settings, dataset, model, optimiser, accelerator, batches, length, backend)
 
 
+def precision_of(bench: Bench) -> str:
+    """What the steps are computed in: the spec's precision, fp32 where the device has no other."""
+    return bench.train.precision if bench.accelerator.native_amp else "fp32"
+
+
 def train_step(bench: Bench, batch: Batch) -> float:
     """One step on a batch; returns the loss before it."""
     bench.model.train()
@@ -70,7 +75,19 @@ def train_step(bench: Bench, batch: Batch) -> float:
     loss = segmentation_loss(logits, batch.target)
     bench.optimiser.zero_grad(set_to_none=True)
     bench.accelerator.backward(loss)
+    _update(bench)
+    return loss.item()
+
+
+def _update(bench: Bench) -> None:
+    """Let the optimiser step; under fp16 by unscaled gradients, and not by infinite ones."""
+    scaler = bench.accelerator.scaler
+    if scaler is not None:
+        scaler.unscale_(bench.optimiser)
     if bench.train.clip_norm is not None:
         torch.nn.utils.clip_grad_norm_(bench.model.parameters(), bench.train.clip_norm)
-    bench.optimiser.step()
-    return loss.item()
+    if scaler is None:
+        bench.optimiser.step()
+    else:
+        scaler.step(bench.optimiser)
+        scaler.update()

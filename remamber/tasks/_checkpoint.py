@@ -9,13 +9,14 @@ from zipfile import BadZipFile
 
 import torch
 from torch import nn
+from torch.amp.grad_scaler import GradScaler
 from torch.optim import Optimizer
 
 from remamber.record.files import set_aside, whole_file
 
 _log = logging.getLogger(__name__)
 _NAME, _PREVIOUS = "checkpoint.pt", "checkpoint.previous.pt"
-_VERSION = 1
+_VERSION = 2
 
 
 @dataclass
@@ -45,10 +46,11 @@ class Checkpoints:
     Args:
         folder: the run's folder.
         digest: of the run's spec; a checkpoint of another run is not taken.
+        scaler: of the loss under fp16, None without one.
     """
 
-    def __init__(self, folder: Path, digest: str) -> None:
-        self._folder, self._digest = folder, digest
+    def __init__(self, folder: Path, digest: str, *, scaler: GradScaler | None = None) -> None:
+        self._folder, self._digest, self._scaler = folder, digest, scaler
 
     def save(self, model: nn.Module, optimiser: Optimizer, progress: Progress) -> None:
         """Write the state; the file before it is kept as the previous one.
@@ -61,6 +63,7 @@ class Checkpoints:
             "digest": self._digest,
             "model": model.state_dict(),
             "optimiser": optimiser.state_dict(),
+            "scaler": self._scaler.state_dict() if self._scaler is not None else {},
             "generator": torch.get_rng_state(),
             "progress": dict(vars(progress)),
         }
@@ -118,6 +121,8 @@ class Checkpoints:
             model.load_state_dict(fresh_model)
             optimiser.load_state_dict(fresh_optimiser)
             raise
+        if self._scaler is not None:
+            self._scaler.load_state_dict(state["scaler"])
         torch.set_rng_state(state["generator"])
         if torch.cuda.is_available() and "cuda_generators" in state:
             torch.cuda.set_rng_state_all(state["cuda_generators"])

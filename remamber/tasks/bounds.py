@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from remamber.datasets import Mask, Referent, ReferringDataset, open_dataset
 from remamber.metrics import measure
@@ -28,9 +29,9 @@ def bounds(spec: RunSpec, context: TaskContext) -> Outcome:
 
     ``predict-all`` outlines every annotated object perfectly and ignores the expression.
     ``mean-mask`` is where the training split has foreground at least half as often as at the
-    most frequent place. ``stride-s`` is the
-    target itself, averaged over s x s blocks of the model's input and thresholded: what a
-    decoder without finer features could reach at best.
+    most frequent place. ``stride-s`` is the target itself as a map of that stride holds it at
+    best: averaged over s x s blocks of the model's input, interpolated back (bilinear) and
+    thresholded.
 
     Raises:
         Stopped: asked to stop; it starts again the next time.
@@ -104,15 +105,18 @@ def _stretched(mask: NDArray[np.float64] | Mask, shape: tuple[int, ...]) -> NDAr
 
 
 def _seen_through(cells: int) -> Guess:
-    return lambda ref, target: _blocky(target, cells)
+    return lambda ref, target: _coarse(target, cells)
 
 
-def _blocky(target: Mask, cells: int) -> Mask:
-    """The target as a cells x cells map of block means, thresholded and put back."""
+def _coarse(target: Mask, cells: int) -> Mask:
+    """The target as a cells x cells map of block means, interpolated back and thresholded."""
     rows = np.minimum(np.arange(target.shape[0]) * cells // target.shape[0], cells - 1)
     columns = np.minimum(np.arange(target.shape[1]) * cells // target.shape[1], cells - 1)
-    index = rows[:, None] * cells + columns[None, :]
-    share = np.bincount(index.ravel(), weights=target.ravel(), minlength=cells * cells)
-    size = np.bincount(index.ravel(), minlength=cells * cells)
-    blocky: Mask = (share / np.maximum(size, 1) > 0.5)[index]
-    return blocky
+    index = (rows[:, None] * cells + columns[None, :]).ravel()
+    size = np.bincount(index, minlength=cells * cells)
+    share = np.bincount(index, weights=target.ravel(), minlength=cells * cells)
+    means = (share / np.maximum(size, 1)).reshape(cells, cells).astype(np.float32)
+    height, width = target.shape
+    smooth = Image.fromarray(means).resize((width, height), Image.Resampling.BILINEAR)
+    coarse: Mask = np.asarray(smooth) > 0.5
+    return coarse

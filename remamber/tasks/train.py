@@ -8,10 +8,10 @@ from remamber.metrics import METRICS, measure
 from remamber.models import parameter_counts
 from remamber.plan.spec import RunSpec
 from remamber.record.event import Event
-from remamber.record.schema import Measurement
+from remamber.record.schema import PRECISION, Measurement
 from remamber.registry import TASKS
 from remamber.tasks import Outcome, Stopped, TaskContext
-from remamber.tasks._bench import Bench, set_up, train_step
+from remamber.tasks._bench import Bench, precision_of, set_up, train_step
 from remamber.tasks._checkpoint import Checkpoints, Progress
 from remamber.tasks._device import device_name, peak_memory
 from remamber.tasks._optimiser import set_learning_rate
@@ -41,7 +41,7 @@ def train(spec: RunSpec, context: TaskContext) -> Outcome:
         UserError: the data cannot be read, or an unknown name in the spec.
     """
     bench = set_up(spec, context)
-    checkpoints = Checkpoints(context.folder, spec.digest)
+    checkpoints = Checkpoints(context.folder, spec.digest, scaler=bench.accelerator.scaler)
     progress, warnings = checkpoints.restore(bench.model, bench.optimiser)
     tell = _teller(spec, context)
     for warning in warnings:
@@ -63,6 +63,7 @@ def train(spec: RunSpec, context: TaskContext) -> Outcome:
         device=device_name(bench.accelerator.device),
         scan_backend=bench.backend,
         warnings=tuple(warnings),
+        details={PRECISION: precision_of(bench)},
     )
 
 

@@ -80,6 +80,12 @@ BREAKS = {
     "counts elsewhere": lambda f: (f / "record.json").write_text(
         (f / "record.json").read_text().replace('"counts.npz"', '"../counts.npz"')
     ),
+    "counts that are a folder": lambda f: (f / "record.json").write_text(
+        (f / "record.json").read_text().replace('"counts.npz"', '".."')
+    ),
+    "another run's name": lambda f: (f / "record.json").write_text(
+        (f / "record.json").read_text().replace(f'"run_id": "{SPEC.run_id}"', '"run_id": "../x"')
+    ),
     "another version": lambda f: (f / "record.json").write_text(
         (f / "record.json").read_text().replace('"record_version": 1', '"record_version": 99')
     ),
@@ -92,7 +98,7 @@ def test_a_damaged_record_is_named_set_aside_and_not_reused(store, caplog, kind)
     folder = store.folder(SPEC)
     before = (folder / "record.json").read_bytes()
     BREAKS[kind](folder)
-    touched = kind.startswith("counts ") and kind != "counts elsewhere"
+    touched = kind in ("counts missing", "counts cut short")
     assert touched or (folder / "record.json").read_bytes() != before
 
     assert store.records() == []

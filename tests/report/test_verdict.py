@@ -55,6 +55,16 @@ def test_one_image_gives_no_claim_about_differences(tmp_path):
     assert "nan" not in text.lower()
 
 
+def test_several_trainings_of_one_row_are_not_called_one(tmp_path):
+    study = Simulated(Store(tmp_path), scans_analysis())
+    add_run(study, "parallel", skill=0.5, seed=0, images=40)
+    for seed in (0, 1):
+        add_run(study, "channel", skill=0.3, seed=seed, images=40)
+    text = said(study)
+    assert "One training run a row" not in text
+    assert text.endswith("variation between trainings is not included.")
+
+
 @pytest.mark.parametrize(("spread", "settled"), [(0.0, True), (0.25, False)])
 def test_seeds_that_disagree_leave_a_difference_open(tmp_path, spread, settled):
     study = Simulated(Store(tmp_path), scans_analysis())

@@ -115,7 +115,7 @@ def _control(results: Results) -> str:
         return ""
     column = " ".join(results.analysis.table.lead)
     return (
-        f"Text control: with expressions shuffled among images the best row, {control.row}, falls"
+        f"Text control: with expressions shuffled among images the best row, {control.row}, goes"
         f" from {fmt.percent(control.value)} to {fmt.percent(control.shuffled)} {column} (ratio"
         f" {fmt.ratio(control.ratio)} [{fmt.ratio(control.low)}, {fmt.ratio(control.high)}])."
     )

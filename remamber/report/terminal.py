@@ -38,21 +38,26 @@ def terminal(document: Document, *, color: bool, width: int) -> str:
         emoji=False,
         legacy_windows=False,
     )
-    console.print(Text(f"{document.title} ({document.paper})", style="bold"))
+    console.print(_plain(f"{document.title} ({document.paper})", style="bold"))
     if document.banner:
         console.print(Text(document.banner, style="bold yellow"))
-    console.print(Text(document.condition, style="dim"))
+    console.print(_plain(document.condition, style="dim"))
     for table in document.tables:
         if table.name in _SHOWN:
             console.print()
             console.print(_fitting(table, console))
     console.print()
-    console.print(Text(document.verdict, style="bold"))
+    console.print(_plain(document.verdict, style="bold"))
     for note in document.notes:
-        console.print(Text(f"- {note}", style="dim"))
+        console.print(_plain(f"- {note}", style="dim"))
     output = console.file
     text = output.getvalue() if isinstance(output, StringIO) else ""
     return "\n".join(line.rstrip() for line in text.splitlines()) + "\n"
+
+
+def _plain(text: str, *, style: str = "") -> Text:
+    """Text without the control characters that a record from elsewhere may hold."""
+    return Text("".join(c if c.isprintable() else " " for c in text), style=style)
 
 
 def _fitting(table: Table, console: Console) -> Grid:
@@ -95,7 +100,7 @@ def _grid(table: Table, *, detail: Detail) -> Grid:
         grid.add_column(f"{group}\n{heading(column)}", justify="right", no_wrap=True)
     for row in table.rows:
         cells = zip(table.columns, row.cells, strict=True)
-        grid.add_row(Text(row.label), *(_cell(c, cell, detail=detail) for c, cell in cells))
+        grid.add_row(_plain(row.label), *(_cell(c, cell, detail=detail) for c, cell in cells))
     return grid
 
 

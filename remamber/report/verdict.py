@@ -106,7 +106,8 @@ def _lower(lead: Comparison, row: int, metric: int, *, first: bool) -> str:
 def _absent(results: Results) -> str:
     scored = results.lead.rows if results.lead is not None else ()
     said = {
-        "not-run": "has not run",
+        # With all planned runs recorded, an empty row is one that --only left out.
+        "not-run": "has not run" if results.selection.unrecorded else "was not asked for",
         "oom": "ran out of memory",
         "failed": "failed",
         "ok": "was not scored",

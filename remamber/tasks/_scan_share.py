@@ -1,6 +1,8 @@
 """The share of a training step that the selective scans take."""
 
 import copy
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch.profiler import ProfilerActivity, profile
@@ -10,20 +12,26 @@ from remamber.tasks._batches import Batch
 from remamber.tasks._loss import segmentation_loss
 
 _SCAN = "remamber::selective_scan"
+Autocast = Callable[[], AbstractContextManager[None]]
 
 
-def scan_share(model: Segmenter, batch: Batch) -> float:
+def scan_share(model: Segmenter, batch: Batch, *, autocast: Autocast = nullcontext) -> float:
     """Time inside the scan operators over time of forward and backward, a fraction.
 
     A copy of the model takes the steps, so that its BatchNorm statistics stay as they are.
     On an accelerator the kernels' own time is compared, on a CPU the operators' wall time.
+
+    Args:
+        model: the model.
+        batch: what it is stepped on.
+        autocast: makes the context of the forward pass, that of the training.
     """
     model = copy.deepcopy(model).train()
     on_gpu = batch.image.is_cuda
-    _step(model, batch)
+    _step(model, batch, autocast)
     activities = [ProfilerActivity.CPU, ProfilerActivity.CUDA]
     with profile(activities=activities if on_gpu else activities[:1]) as profiler:
-        _step(model, batch)
+        _step(model, batch, autocast)
     events = profiler.key_averages()
     if on_gpu:
         scans = sum(e.device_time_total for e in events if e.key.startswith(_SCAN))
@@ -34,7 +42,9 @@ def scan_share(model: Segmenter, batch: Batch) -> float:
     return scans / total if total else 0.0
 
 
-def _step(model: Segmenter, batch: Batch) -> None:
+def _step(model: Segmenter, batch: Batch, autocast: Autocast) -> None:
     model.zero_grad(set_to_none=True)
-    loss = segmentation_loss(model(batch.image, batch.ids, batch.mask), batch.target)
+    with autocast():
+        logits = model(batch.image, batch.ids, batch.mask)
+    loss = segmentation_loss(logits, batch.target)
     torch.autograd.backward(loss)

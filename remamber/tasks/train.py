@@ -49,7 +49,11 @@ def train(spec: RunSpec, context: TaskContext) -> Outcome:
     tell(kind="start", done=progress.step, total=bench.length.steps)
     _fit(bench, context, progress=progress, checkpoints=checkpoints)
     counts, controls = _score(bench, context)
-    share = scan_share(bench.model, bench.batches.at(0).to(bench.accelerator.device))
+    share = scan_share(
+        bench.model,
+        bench.batches.at(0).to(bench.accelerator.device),
+        autocast=bench.accelerator.autocast,
+    )
     checkpoints.discard()
     return Outcome(
         measurements=(

@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from simulated_study import SKILL, Simulated, add_run, scans_analysis, simulated_study
+from simulated_study import Simulated, add_run, scans_analysis, simulated_study
 
 from remamber.errors import ExitCode, UserError
 from remamber.record.store import Store
@@ -239,45 +239,19 @@ def test_colour_is_used_only_if_asked_for(study, tmp_path):
     assert re.search(r"\d\* ±", plain)
 
 
+def test_what_a_record_says_cannot_steer_the_terminal(tmp_path):
+    study = simulated_study(tmp_path, skill={}, images=10)
+    add_run(study, "spatial", skill=0.4, status="error", error="\x1b[2J\x1b]0;owned\x07 gone")
+    plain = rendered(study, tmp_path, formats=()).terminal(False, 160)
+    assert "gone" in plain
+    assert "\x1b" not in plain and "\x07" not in plain
+
+
 def test_an_unknown_format_is_refused_before_anything_is_written(study, tmp_path):
     with pytest.raises(UserError, match="unknown report format 'pdf'") as refused:
         rendered(study, tmp_path / "out", formats=("md", "pdf"))
     assert refused.value.exit_code == ExitCode.USAGE
     assert not (tmp_path / "out").exists()
-
-
-def test_rows_trained_under_different_conditions_are_called_out(tmp_path):
-    study = simulated_study(tmp_path, skill={"channel": SKILL["channel"]}, images=10)
-    record = add_run(study, "spatial", skill=0.4, images=10)
-    slower = record.environment.model_copy(
-        update={"scan_backend": "reference", "device": "another", "commit": "f" * 40}
-    )
-    counts = study.store.counts_path(record).read_bytes()
-    study.store.write_record(record.model_copy(update={"environment": slower}), counts=counts)
-    text = rendered(study, tmp_path / "out").paths["md"].read_text(encoding="utf-8")
-    assert "Caution: the rows differ in scan implementation" in text
-    assert "Caution: the rows differ in device" in text
-    assert "Caution: the rows were trained by different versions of the code" in text
-
-
-def test_rows_trained_under_one_condition_need_no_caution(study, tmp_path):
-    text = rendered(study, tmp_path).paths["md"].read_text(encoding="utf-8")
-    assert "Caution" not in text
-
-
-def test_a_precision_that_the_device_did_not_have_is_not_claimed(tmp_path):
-    study = simulated_study(tmp_path, skill={}, images=10)
-    record = add_run(study, "spatial", skill=0.4, images=10)
-    without = record.environment.model_copy(update={"details": {PRECISION: "fp32"}})
-    spec = record.spec.model_copy(
-        update={"train": record.spec.train.model_copy(update={"precision": "fp16"})}
-    )
-    named = {"spec": spec, "run_id": spec.run_id, "digest": spec.digest, "environment": without}
-    counts = study.store.counts_path(record).read_bytes()
-    study.store.write_record(record.model_copy(update=named), counts=counts)
-    study.run_ids[:] = [spec.run_id]
-    text = rendered(study, tmp_path / "out").paths["md"].read_text(encoding="utf-8")
-    assert "fp32 (fp16 asked for)" in text
 
 
 def test_rendering_imports_nothing_from_the_side_that_trains(study, tmp_path):

@@ -1,5 +1,5 @@
 import pytest
-from simulated_study import Simulated, add_run, scans_analysis, simulated_study
+from simulated_study import Simulated, add_run, scans_analysis, simulated_study, spec_of
 
 from remamber.record.store import Store
 from remamber.report.verdict import verdict
@@ -31,11 +31,20 @@ def test_missing_rows_are_not_passed_over(tmp_path):
     study = simulated_study(tmp_path, skill={"channel": 0.3, "parallel": 0.42}, images=40)
     add_run(study, "spatial", skill=0.4, status="oom")
     add_run(study, "spatial-channel", skill=0.4, status="error")
+    study.run_ids.append(spec_of("channel-spatial").run_id)
     text = said(study)
     assert "of the 2 rows scored (5 planned)" in text
     assert "Spatial only ran out of memory" in text
     assert "Spatial-Channel failed" in text
     assert "Channel-Spatial has not run" in text
+
+
+def test_a_row_that_was_left_out_is_not_said_to_have_never_run(tmp_path):
+    study = simulated_study(tmp_path, images=10)
+    study.run_ids[:] = study.run_ids[:2]
+    text = said(study)
+    assert "Channel-Spatial was not asked for" in text
+    assert "has not run" not in text
 
 
 def test_one_row_alone_is_compared_with_nothing(tmp_path):
@@ -62,7 +71,7 @@ def test_several_trainings_of_one_row_are_not_called_one(tmp_path):
         add_run(study, "channel", skill=0.3, seed=seed, images=40)
     text = said(study)
     assert "One training run a row" not in text
-    assert text.endswith("variation between trainings is not included.")
+    assert "No two rows share two seeds: variation between trainings is not included." in text
 
 
 @pytest.mark.parametrize(("spread", "settled"), [(0.0, True), (0.25, False)])

@@ -162,11 +162,12 @@ def test_a_broken_checkpoint_is_named_set_aside_and_not_used(undisturbed, root, 
     (folder / "checkpoint.pt").write_bytes(b"PK\x03\x04 torn")
     status, events = run(spec, tmp_path, root)
     assert status is ExitCode.DONE
-    (note,) = [e.message for e in events if e.kind == "note"]
+    note, counts_note = [e.message for e in events if e.kind == "note"]
     assert str(folder / "checkpoint.pt") in note
+    assert "refcoco is not the published one: train: " in counts_note
     assert (folder / "checkpoint.pt.damaged").exists()
     found, found_counts = read(Store(tmp_path), spec)
-    assert found.warnings == (note,)
+    assert found.warnings == (note, counts_note)
     same(found, found_counts, record, counts)
 
 

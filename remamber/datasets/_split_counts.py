@@ -1,6 +1,7 @@
 """How many refs, images and expressions each split of the published data sets has."""
 
 import csv
+from collections.abc import Collection
 from importlib.resources import files
 from typing import NamedTuple
 
@@ -20,15 +21,24 @@ class CountDifference(NamedTuple):
         return f"{self.split}: {self.found:,} {self.unit}, published {self.expected:,}"
 
 
-def count_report(dataset: ReferringDataset) -> list[CountDifference]:
+def count_report(
+    dataset: ReferringDataset, splits: Collection[str] | None = None
+) -> list[CountDifference]:
     """Where the splits differ in size from the published ones; empty if nothing is known.
 
     A difference is worth a warning, not an error: a part of a data set is a fair thing to use.
+
+    Args:
+        dataset: what was opened.
+        splits: those to look at; None looks at all that are known.
     """
     if not isinstance(dataset, ReferFolder):
         return []
     known = [
-        r for r in _table() if (r["dataset"], r["split_by"]) == (dataset.name, dataset.split_by)
+        r
+        for r in _table()
+        if (r["dataset"], r["split_by"]) == (dataset.name, dataset.split_by)
+        and (splits is None or r["split"] in splits)
     ]
     return [difference for row in known for difference in _differences(dataset, row)]
 

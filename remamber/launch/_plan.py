@@ -133,7 +133,7 @@ def overhead(spec: RunSpec, cost: Cost, sizes: dict[str, SplitSize]) -> float:
 def _state(spec: RunSpec, errand: Errand) -> RowState:
     if errand.store.find(spec) is not None:
         return "reused"
-    started = any(errand.store.folder(spec).glob("checkpoint*"))
+    started = any(errand.store.folder(spec).glob("checkpoint*.pt"))
     return "resumes" if started else "to do"
 
 

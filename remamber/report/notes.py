@@ -104,8 +104,8 @@ def _ceiling(results: Results) -> str:
     if ceiling is None:
         return ""
     return (
-        f"A perfect mask seen through the decoder's stride of 4 would reach"
-        f" {fmt.percent(ceiling)} {split} {metric}."
+        "For reference, the target itself averaged over 4 x 4 blocks, the stride of the finest"
+        f" features, and interpolated back reaches {fmt.percent(ceiling)} {split} {metric}."
     )
 
 

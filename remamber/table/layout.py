@@ -8,7 +8,7 @@ from remamber.table.source import Variant
 from remamber.table.tidy import median
 
 FLOOR = "predict-all"
-BOUNDS = ("predict-all", "whole-image", "mean-mask", "stride-8", "stride-4")
+BOUNDS = ("predict-all", "whole-image", "mean-mask", "stride-4", "stride-8", "stride-16")
 """Known bounds, floors first, in the order in which a table shows them."""
 
 

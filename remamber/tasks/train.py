@@ -4,6 +4,7 @@ import statistics
 import time
 from collections.abc import Callable
 
+from remamber.datasets._split_counts import count_report
 from remamber.metrics import METRICS, measure
 from remamber.models import parameter_counts
 from remamber.plan.spec import RunSpec
@@ -43,6 +44,7 @@ def train(spec: RunSpec, context: TaskContext) -> Outcome:
     bench = set_up(spec, context)
     checkpoints = Checkpoints(context.folder, spec.digest, scaler=bench.accelerator.scaler)
     progress, warnings = checkpoints.restore(bench.model, bench.optimiser)
+    warnings += _unlike_published(bench)
     tell = _teller(spec, context)
     for warning in warnings:
         tell(kind="note", message=warning)
@@ -107,7 +109,7 @@ def _fit(
 
 
 def _probe_due(step: int, steps: int) -> bool:
-    """Five times in a run of at least fifty steps, never after the last, which is scored."""
+    """Every fifth of a run, at least ten steps apart; not after the last, which is scored."""
     every = max(10, steps // _PROBES)
     return step % every == 0 and step < steps
 
@@ -221,6 +223,15 @@ def _curves(progress: Progress, split: str) -> dict[str, tuple[tuple[float, floa
         "lr": thinned(progress.lr),
         f"{split} mIoU": tuple((float(step), value) for step, value in progress.probes),
     }
+
+
+def _unlike_published(bench: Bench) -> list[str]:
+    """A warning if the splits that this run uses are not as large as the published ones."""
+    data = bench.spec.data
+    differences = count_report(bench.dataset, (data.train_split, *data.splits))
+    if not differences:
+        return []
+    return [f"{data.name} is not the published one: {'; '.join(map(str, differences))}"]
 
 
 def _described(bench: Bench) -> dict[str, str | int | float]:

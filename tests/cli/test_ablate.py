@@ -11,6 +11,7 @@ import psutil
 import pytest
 from bench_process import start_bench
 
+from remamber.plan.study import Choices, expand, find_study, load_experiment
 from remamber.record.claim import claim
 from remamber.record.store import Store
 
@@ -88,7 +89,7 @@ def test_a_failed_row_is_told_kept_and_the_report_written(scans, tmp_path):
 
 
 def test_fail_fast_does_not_start_the_rest(scans, tmp_path):
-    said = scans("--fail-fast", words="channel=error")
+    said = scans("--fail-fast", "--jobs", "1", words="channel=error")
     assert said.status == 4
     assert len(runs_done(tmp_path)) == 1
 
@@ -155,7 +156,7 @@ def test_the_profile_follows_the_data(bench, data_root, scans):
     paper = json.loads(bench("ablate", "scans", *given, "--only", "channel").out)
     assert paper["profile"] == "paper" and paper["runs"][0]["steps"] % 50 == 0
     quick = json.loads(scans("-n", "--json").out)
-    assert quick["profile"] == "quick" and quick["runs"][0]["steps"] == 500
+    assert quick["profile"] == "quick" and quick["runs"][0]["steps"] == quick_steps()
 
 
 def test_a_study_of_ones_own_gets_a_plain_report(bench, data_root, tmp_path):
@@ -240,3 +241,8 @@ def test_the_parent_never_imports_torch(tmp_path, data_root):
         check=True,
     )
     assert done.stdout.splitlines()[-1] == "0 []", done.stderr
+
+
+def quick_steps():
+    (spec, *_) = expand(load_experiment(find_study("scans")), Choices(), origin="scans")
+    return spec.train.steps

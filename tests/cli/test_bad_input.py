@@ -1,6 +1,7 @@
 """Mistakes of a user: each an exit code, one sentence, the place, and a fix."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -54,7 +55,9 @@ BAD_STUDIES = {
 def test_a_bad_study_file_is_named_with_its_key(bench, tmp_path, line):
     path = tmp_path / "mine.toml"
     shipped = Path(__file__).parents[2] / "experiments" / "scans.toml"
-    path.write_text(shipped.read_text().replace("steps = 500", line))
+    text, replaced = re.subn(r"(?m)^steps = \d+$", line, shipped.read_text())
+    assert replaced == 1
+    path.write_text(text)
     said = bench("ablate", str(path))
     key, detail = BAD_STUDIES[line]
     assert said.status == 2

@@ -26,7 +26,7 @@ from remamber.errors import ExitCode, UserError
 from remamber.plan.spec import DataSpec
 
 RECIPE = small_recipe()
-HERE = str(Path(__file__).parent)
+HERE = str(Path(__file__).parents[1])
 
 
 @pytest.fixture(scope="module")

@@ -1,13 +1,22 @@
 import sys
+import time
 
 from remamber.launch._child import SPIN_COUNT, Child
 
-SAYS = [sys.executable, "-c", "import os, sys; sys.stderr.write(os.environ['GOMP_SPINCOUNT'])"]
+SCRIPT = """
+import os, sys
+sys.stdin.read()
+sys.stderr.write(os.environ["GOMP_SPINCOUNT"])
+"""
+SAYS = [sys.executable, "-c", SCRIPT]
 
 
 def said(tmp_path):
     stderr = tmp_path / "stderr.log"
-    Child(SAYS, request={}, stderr=stderr).process.wait()
+    child = Child(SAYS, request={}, stderr=stderr)
+    child.process.wait()
+    while not child.ended():
+        time.sleep(0.01)
     return stderr.read_text()
 
 

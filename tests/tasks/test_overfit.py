@@ -61,7 +61,6 @@ def test_32_samples_are_overfitted_to_90_percent_within_300_steps(excerpt, tmp_p
         if (step + 1) % CHECKED_EVERY == 0:
             counts = scorer.score(bench.model, items, on_batch=lambda done: None)
             reached = measure("mIoU", counts["intersection"], counts["union"])
-            print(step + 1, reached)
             if reached >= 0.9:
                 return
     pytest.fail(f"{reached:.3f} mIoU after {STEPS} steps")

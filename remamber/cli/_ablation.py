@@ -222,9 +222,10 @@ def _require_something(study: Study, outcomes: Sequence[Outcome], store: Store) 
     failed = _failed(outcomes)
     stopped = [o for o in outcomes if o.state == "stopped"]
     if stopped or (any(o.state == "skipped" for o in outcomes) and not failed):
-        step = max((o.step for o in stopped), default=0)
+        steps = [str(o.step) for o in stopped if o.step]
+        where = f" at step{'s' if len(steps) > 1 else ''} {', '.join(steps)}" if steps else ""
         raise UserError(
-            f"stopped{f' at step {step}' if step else ''}; run the same command to go on",
+            f"stopped{where}; run the same command to go on",
             exit_code=ExitCode.INTERRUPTED,
             slug="interrupted",
         )

@@ -185,7 +185,7 @@ def arguments_for(data_root: Path) -> tuple[str, ...]:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_saves_says_how_to_go_on_and_is_exit_130(tmp_path, data_root, number):
-    arguments = arguments_for(data_root)
+    arguments = (*arguments_for(data_root), "--jobs", "1")
     process = start_bench(*arguments, cwd=tmp_path, words="channel=slow")
     wait_for(process.stderr, "waiting")
     process.send_signal(number)

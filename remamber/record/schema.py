@@ -12,6 +12,10 @@ SIDE_BY_SIDE = "runs side by side"
 PRECISION = "precision"
 """Key of an environment's details: what training computed in; a CPU has no fp16 to give."""
 
+SHUFFLED = "+shuffled-text"
+"""Suffix of a split, in the counts, whose expressions were shuffled among its images: the control.
+"""
+
 Status = Literal["ok", "oom", "error"]
 
 

@@ -13,9 +13,6 @@ from remamber.errors import ExitCode, UserError
 from remamber.metrics import Counts
 from remamber.record.schema import Record
 
-SHUFFLED = "+shuffled-text"
-"""Suffix of a split whose expressions were shuffled among its images: the text control."""
-
 
 class ExpressionCounts(NamedTuple):
     """Pixels by expression; all arrays have one integer an expression.

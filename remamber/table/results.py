@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 
 from remamber.plan.study import Analysis, StudyRuns
-from remamber.record.schema import Record
+from remamber.record.schema import SHUFFLED, Record
 from remamber.table.compare import Comparison, RowCounts, compare
-from remamber.table.counts import SHUFFLED, CountsFile
+from remamber.table.counts import CountsFile
 from remamber.table.order import LEAST_ROWS, OrderAgreement, order_agreement
 from remamber.table.published import Published, is_same_dataset, published_of
 from remamber.table.resample import (

@@ -9,7 +9,7 @@ from remamber.metrics import METRICS, measure
 from remamber.models import parameter_counts
 from remamber.plan.spec import RunSpec
 from remamber.record.event import Event
-from remamber.record.schema import PRECISION, Measurement
+from remamber.record.schema import PRECISION, SHUFFLED, Measurement
 from remamber.registry import TASKS
 from remamber.tasks import Outcome, Stopped, TaskContext
 from remamber.tasks._bench import Bench, precision_of, set_up, train_step
@@ -64,7 +64,7 @@ def train(spec: RunSpec, context: TaskContext) -> Outcome:
             *_costs(bench, progress, share),
         ),
         curves=_curves(progress, _lead(spec)),
-        counts=packed({**counts, **{f"{s}+shuffled-text": c for s, c in controls.items()}}),
+        counts=packed({**counts, **{s + SHUFFLED: c for s, c in controls.items()}}),
         data=_described(bench),
         device=device_name(bench.accelerator.device),
         scan_backend=bench.backend,

@@ -47,11 +47,15 @@ class ScanGradients(NamedTuple):
 
 
 class Backend(NamedTuple):
-    """One implementation and whether it can run here; ``detail`` is a phrase for ``doctor``."""
+    """One implementation and whether it can run here; ``detail`` is a phrase for ``doctor``.
+
+    ``by_name_only``: it runs, but ``auto`` is never to take it.
+    """
 
     name: str
     available: bool
     detail: str
+    by_name_only: bool = False
 
 
 class ScanBackend(Protocol):

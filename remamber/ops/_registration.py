@@ -10,7 +10,9 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import flop_registry, register_flop_formula
 
+from remamber.ops._checks import refuse_second_derivative
 from remamber.ops._contract import ScanInputs, state_count, state_dtype
+from remamber.ops._light_autograd import register_gradient
 from remamber.ops.backends import load_backend, resolve_backend
 
 Value: TypeAlias = Any
@@ -56,8 +58,7 @@ def _fake_forward(u: Tensor, delta: Tensor, A: Tensor, *rest: Value) -> tuple[Te
 def _fake_backward(
     dy: Tensor, dstates: Tensor | None, states: Tensor, *arguments: Value
 ) -> tuple[Tensor, ...]:
-    nothing = states.new_empty(0)
-    return tuple(nothing if t is None else t.new_empty(t.shape) for t in arguments[:7])
+    return tuple(states.new_empty(0) if t is None else t.new_empty(t.shape) for t in arguments[:7])
 
 
 def _save(ctx: Context, inputs: tuple[Value, ...], output: tuple[Tensor, Tensor]) -> None:
@@ -67,6 +68,7 @@ def _save(ctx: Context, inputs: tuple[Value, ...], output: tuple[Tensor, Tensor]
 
 
 def _gradient(ctx: Context, dy: Tensor | None, dstates: Tensor | None) -> tuple[Tensor | None, ...]:
+    refuse_second_derivative("selective_scan")
     states, *tensors = ctx.saved_tensors
     dy = torch.zeros_like(tensors[0]) if dy is None else dy
     grads = torch.ops.remamber.selective_scan_backward(
@@ -98,7 +100,7 @@ _LIBRARY.impl("selective_scan", _forward, "CompositeExplicitAutograd")
 _LIBRARY.impl("selective_scan_backward", _backward, "CompositeExplicitAutograd")
 torch.library.register_fake(FORWARD, _fake_forward, lib=_LIBRARY)
 torch.library.register_fake(BACKWARD, _fake_backward, lib=_LIBRARY)
-torch.library.register_autograd(FORWARD, _gradient, setup_context=_save, lib=_LIBRARY)
+register_gradient(_LIBRARY, "selective_scan", save=_save, gradient=_gradient)
 for _op, _formula in (
     ("selective_scan", forward_flops),
     ("selective_scan_backward", backward_flops),

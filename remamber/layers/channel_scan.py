@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from remamber.layers.norm import LayerNorm2d
 from remamber.layers.ssm import SelectiveSSM
-from remamber.ops import two_way_merge, two_way_scan, two_way_scan_each
+from remamber.ops import TWO_WAYS
 
 
 class GatedScan(nn.Module):
@@ -27,7 +27,9 @@ class GatedScan(nn.Module):
         super().__init__()
         d_inner = 2 * features
         dt_rank = math.ceil(features / 16)
-        self.ssm = SelectiveSSM(d_inner, dt_rank=dt_rank, d_state=d_state, backend=backend)
+        self.ssm = SelectiveSSM(
+            d_inner, dt_rank=dt_rank, d_state=d_state, directions=TWO_WAYS, backend=backend
+        )
         self.in_proj = nn.Linear(features, 2 * d_inner, bias=False)
         self.conv2d = nn.Conv2d(d_inner, d_inner, 3, padding=1, groups=d_inner, bias=False)
         self.out_norm = LayerNorm2d(d_inner)
@@ -36,11 +38,10 @@ class GatedScan(nn.Module):
     def forward(self, steps: Float[Tensor, "b l p"]) -> Float[Tensor, "b l p"]:
         """Scan ``l`` steps of ``p`` features."""
         inner, gate = self.in_proj(steps).chunk(2, dim=-1)
-        kernel = self.conv2d.weight[:, :, 1]
-        mixed = F.conv1d(inner.transpose(1, 2), kernel, padding=1, groups=kernel.shape[0])
-        row = F.silu(mixed).unsqueeze(2)
-        projected = two_way_scan_each(self.ssm.project(row))
-        y = two_way_merge(self.ssm(two_way_scan(row), projected), 1, steps.shape[1])
+        kernel = self.conv2d.weight[:, :, 1:2]
+        row = inner.transpose(1, 2).unsqueeze(2)
+        mixed = F.silu(F.conv2d(row, kernel, padding=(0, 1), groups=kernel.shape[0]))
+        y = self.ssm(mixed.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
         normed = self.out_norm(y).squeeze(2).transpose(1, 2).to(steps.dtype)
         scanned: Tensor = self.out_proj(normed * F.silu(gate))
         return scanned
@@ -55,13 +56,14 @@ class ChannelScan(nn.Module):
 
     Args:
         grid: side of the resampled map, 16 in the release.
-        backend: name of a scan implementation, or "auto".
+        scan: map of ``grid * grid`` features at any number of steps: ``GatedScan`` in the
+            release, or a ``MambaBlock``.
     """
 
-    def __init__(self, grid: int = 16, *, backend: str = "auto") -> None:
+    def __init__(self, grid: int = 16, *, scan: nn.Module) -> None:
         super().__init__()
         self.grid = grid
-        self.scan = GatedScan(grid * grid, backend=backend)
+        self.scan = scan
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
         """Mix the channels (and, through the projections, the positions) of a map."""

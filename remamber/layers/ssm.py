@@ -1,23 +1,46 @@
 """The input-dependent state space model of Mamba over several directions at once.
 
 Names are Mamba's: per direction k, [dt_low (r), B (n), C (n)] = x_proj u; dt = softplus(dt_proj
-dt_low + bias); A = -exp(A_log); then the recurrence of ``remamber.ops.selective_scan``.
+dt_low + bias); A = -exp(A_log); then the recurrence of ``remamber.ops.directional_scan``.
 """
 
 import math
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from remamber.ops import selective_scan
+from remamber.ops import FOUR_WAYS, directional_scan
 
 _DT_MIN, _DT_MAX, _DT_FLOOR = 1e-3, 1e-1, 1e-4
 
 
+def initial_step_bias(like: Tensor) -> Tensor:
+    """Mamba's first bias of dt: after softplus log-uniform between 1e-3 and 1e-1."""
+    span = math.log(_DT_MAX) - math.log(_DT_MIN)
+    dt = torch.exp(torch.rand_like(like) * span + math.log(_DT_MIN)).clamp(min=_DT_FLOOR)
+    return dt + torch.log(-torch.expm1(-dt))
+
+
+class Projections(NamedTuple):
+    """What the input decides about the scan at every position, for every direction.
+
+    Attributes:
+        delta: step sizes before bias and softplus, ``b k h w d``, in memory ``k b h w d``.
+        B: input matrices, ``b k h w n``.
+        C: output matrices, ``b k h w n``.
+    """
+
+    delta: Float[Tensor, "b k h w d"]
+    B: Float[Tensor, "b k h w n"]
+    C: Float[Tensor, "b k h w n"]
+
+
 class SelectiveSSM(nn.Module):
-    """Selective scan of ``k`` sequences, each direction with its own parameters.
+    """Selective scan of an image in k directions, each with its own parameters.
 
     Parameter names and shapes are the release's: x_proj_weight (k, r+2n, d), dt_projs_weight
     (k, d, r), dt_projs_bias (k, d), A_logs (k d, n), Ds (k d).
@@ -26,7 +49,7 @@ class SelectiveSSM(nn.Module):
         d_inner: channels of a sequence.
         dt_rank: rank r of the projection that makes dt.
         d_state: state size n.
-        directions: k.
+        directions: the k orders in which the image is read, see ``directional_scan``.
         backend: name of a scan implementation, or "auto".
     """
 
@@ -36,13 +59,13 @@ class SelectiveSSM(nn.Module):
         *,
         dt_rank: int,
         d_state: int = 1,
-        directions: int = 4,
+        directions: Sequence[int] = FOUR_WAYS,
         backend: str = "auto",
     ) -> None:
         super().__init__()
-        self.dt_rank, self.d_state, self.directions = dt_rank, d_state, directions
+        self.dt_rank, self.d_state, self.directions = dt_rank, d_state, tuple(directions)
         self.backend = backend
-        k, d, r, n = directions, d_inner, dt_rank, d_state
+        k, d, r, n = len(self.directions), d_inner, dt_rank, d_state
         self.x_proj_weight = nn.Parameter(torch.empty(k, r + 2 * n, d))
         self.dt_projs_weight = nn.Parameter(torch.empty(k, d, r))
         self.dt_projs_bias = nn.Parameter(torch.empty(k, d))
@@ -51,51 +74,54 @@ class SelectiveSSM(nn.Module):
         self.reset_projections()
 
     def reset_projections(self) -> None:
-        """Mamba's initialisation: dt between 1e-3 and 1e-1, log-uniform, before softplus."""
-        nn.init.uniform_(self.x_proj_weight, -1, 1)
+        """Mamba's initialisation: dt between 1e-3 and 1e-1, log-uniform, before softplus.
+
+        At least SS2D's four sets are drawn, also where fewer are kept: so what is drawn after
+        them does not depend on the number of directions.
+        """
+        k, d, r = self.dt_projs_weight.shape
+        drawn = max(k, len(FOUR_WAYS))
+        weight = self.x_proj_weight
         with torch.no_grad():
-            self.x_proj_weight.mul_(self.x_proj_weight.shape[2] ** -0.5)
-            nn.init.uniform_(self.dt_projs_weight, -1, 1)
-            self.dt_projs_weight.mul_(self.dt_rank**-0.5)
-            span = math.log(_DT_MAX) - math.log(_DT_MIN)
-            dt = torch.exp(torch.rand_like(self.dt_projs_bias) * span + math.log(_DT_MIN))
-            dt = dt.clamp(min=_DT_FLOOR)
-            self.dt_projs_bias.copy_(dt + torch.log(-torch.expm1(-dt)))
+            x_proj = weight.new_empty(drawn, weight.shape[1], d).uniform_(-1, 1)
+            dt_projs = weight.new_empty(drawn, d, r).uniform_(-1, 1)
+            step_bias = initial_step_bias(weight.new_empty(drawn, d))
+            self.x_proj_weight.copy_(x_proj[:k] * d**-0.5)
+            self.dt_projs_weight.copy_(dt_projs[:k] * r**-0.5)
+            self.dt_projs_bias.copy_(step_bias[:k])
 
-    def project(self, x: Float[Tensor, "b d h w"]) -> Float[Tensor, "b k c h w"]:
-        """[dt_low, B, C] of every direction at every position, c = r + 2n.
+    def project(self, u: Float[Tensor, "b h w d"]) -> Projections:
+        """delta, B and C of every direction at every position.
 
-        Projecting before the image is laid out k times is the same map and reads it once.
+        The image is read once for all directions, and nothing is laid out: each tensor is what
+        a matrix product leaves behind, or a slice of it.
         """
-        weight = self.x_proj_weight.flatten(0, 1)
-        projected = F.linear(x.permute(0, 2, 3, 1), weight).permute(0, 3, 1, 2)
-        b, _, h, w = projected.shape
-        return projected.reshape(b, self.directions, -1, h, w)
+        b, h, w, _ = u.shape
+        k, r, n = len(self.directions), self.dt_rank, self.d_state
+        projected = F.linear(u, self.x_proj_weight.flatten(0, 1)).view(b, h, w, k, r + 2 * n)
+        low, B, C = torch.split(projected, [r, n, n], dim=4)
+        low = low.flatten(0, 2).transpose(0, 1)
+        delta = torch.bmm(low, self.dt_projs_weight.transpose(1, 2)).view(k, b, h, w, -1)
+        return Projections(
+            delta.transpose(0, 1), B.permute(0, 3, 1, 2, 4), C.permute(0, 3, 1, 2, 4)
+        )
 
-    def forward(
-        self, u: Float[Tensor, "b k d l"], projected: Float[Tensor, "b k c l"]
-    ) -> Float[Tensor, "b k d l"]:
-        """Scan ``k`` sequences; the output is float32 under mixed precision too.
+    def forward(self, u: Float[Tensor, "b h w d"]) -> Float[Tensor, "b h w d"]:
+        """Scan a channels-last image and sum over the directions.
 
-        The state would overflow in half precision, so only the projections run in it.
-
-        Args:
-            u: the sequences.
-            projected: ``project`` of the same image, laid out the same way.
+        The state would overflow in half precision, so only the projections run in it: the
+        output is float32 under mixed precision too.
         """
-        b, k, d, length = u.shape
-        n = self.d_state
-        low, B, C = torch.split(projected, [self.dt_rank, n, n], dim=2)
-        delta = torch.matmul(self.dt_projs_weight, low)
-        y = selective_scan(
-            u.reshape(b, k * d, length),
-            delta.reshape(b, k * d, length),
+        delta, B, C = self.project(u)
+        return directional_scan(
+            u,
+            delta,
             -torch.exp(self.A_logs.float()),
             B,
             C,
             self.Ds.float(),
-            delta_bias=self.dt_projs_bias.float().reshape(-1),
-            delta_softplus=True,
+            self.dt_projs_bias.float().reshape(-1),
+            True,
+            directions=self.directions,
             backend=self.backend,
         )
-        return y.view(b, k, d, length)

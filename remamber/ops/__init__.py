@@ -7,27 +7,25 @@ from remamber.ops.backends import (
     describe_backends,
     resolve_backend,
 )
-from remamber.ops.cross_scan import (
-    cross_merge,
-    cross_scan,
-    cross_scan_each,
-    two_way_merge,
-    two_way_scan,
-    two_way_scan_each,
-)
+from remamber.ops.causal_conv1d import causal_conv1d
+from remamber.ops.cross_scan import FOUR_WAYS, SPATIAL_DIRECTIONS, TWO_WAYS
+from remamber.ops.directional_scan import directional_scan
+from remamber.ops.fvcore_handles import fvcore_handles
 from remamber.ops.selective_scan import selective_scan
+from remamber.ops.state_space_duality import ssd_scan
 
 __all__ = [
+    "FOUR_WAYS",
+    "SPATIAL_DIRECTIONS",
+    "TWO_WAYS",
     "Backend",
     "available_backends",
     "backend_names",
-    "cross_merge",
-    "cross_scan",
-    "cross_scan_each",
+    "causal_conv1d",
     "describe_backends",
+    "directional_scan",
+    "fvcore_handles",
     "resolve_backend",
     "selective_scan",
-    "two_way_merge",
-    "two_way_scan",
-    "two_way_scan_each",
+    "ssd_scan",
 ]

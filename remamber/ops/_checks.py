@@ -1,11 +1,86 @@
-"""What the selective scan refuses, said by argument, shape and expectation."""
+"""What the operators refuse, said by argument, shape and expectation."""
+
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
 from remamber.errors import UserError
 
 FLOATS = (torch.float32, torch.bfloat16, torch.float16, torch.float64)
+
+
+class Checks(NamedTuple):
+    """The refusals of one operator; its name opens every message.
+
+    Attributes:
+        op: the public function's name.
+        slug: the errors' stable name.
+    """
+
+    op: str
+    slug: str = "scan_shape"
+
+    def error(self, what: str) -> UserError:
+        """The error to raise."""
+        return UserError(f"{self.op}: {what}", slug=self.slug)
+
+    def shape_error(self, name: str, tensor: Tensor, expected: str) -> UserError:
+        """The error for a tensor of another shape than expected."""
+        return self.error(f"{name} has shape {tuple(tensor.shape)}, expected {expected}")
+
+    def shape(self, name: str, tensor: Tensor | None, shape: tuple[int, ...]) -> None:
+        """Raise unless the tensor is left out or has exactly this shape."""
+        if tensor is not None and tuple(tensor.shape) != shape:
+            raise self.shape_error(name, tensor, str(shape))
+
+    def kinds(self, arguments: dict[str, Tensor | None]) -> None:
+        """Raise unless all are floating point, all or none float64, on the first one's device."""
+        first, lead = next(iter(arguments.items()))
+        if lead is None:
+            return
+        for name, tensor in arguments.items():
+            if tensor is None:
+                continue
+            if tensor.dtype not in FLOATS:
+                raise self.error(
+                    f"{name} has dtype {tensor.dtype}, expected a real floating point type"
+                )
+            if (tensor.dtype == torch.float64) != (lead.dtype == torch.float64):
+                raise self.error(
+                    f"{name} has dtype {tensor.dtype} but {first} has {lead.dtype}: "
+                    "in float64 every argument must be float64"
+                )
+            if tensor.device != lead.device:
+                raise self.error(
+                    f"{name} is on {tensor.device}, expected {first}'s device {lead.device}"
+                )
+            self._refuse_tangent(name, tensor)
+
+    def _refuse_tangent(self, name: str, tensor: Tensor) -> None:
+        # torch would drop the tangent of an operator that has no forward-mode formula.
+        if forward_ad._current_level < 0:
+            return
+        if forward_ad.unpack_dual(tensor).tangent is not None:  # type: ignore[no-untyped-call]
+            raise self.error(f"{name} has a tangent, but forward-mode gradients are not offered")
+
+
+def refuse_second_derivative(op: str) -> None:
+    """Raise where a gradient is computed to be differentiated itself: torch would give zero.
+
+    Raises:
+        UserError: slug ``scan_derivative``.
+    """
+    if torch.is_grad_enabled():
+        raise UserError(
+            f"{op} has no second derivative",
+            fix=["compute its gradient with create_graph=False"],
+            slug="scan_derivative",
+        )
+
+
+_SCAN = Checks("selective_scan")
 
 
 def check_scan(
@@ -18,71 +93,42 @@ def check_scan(
     z: Tensor | None,
     delta_bias: Tensor | None,
 ) -> None:
-    """Check shapes, dtypes and devices of a scan's arguments.
+    """Check shapes, dtypes and devices of a selective scan's arguments.
 
     Raises:
         UserError: slug ``scan_shape``, naming the argument, what it is, and what was expected.
     """
-    _check_kinds(
+    _SCAN.kinds(
         {"u": u, "delta": delta, "A": A, "B": B, "C": C, "D": D, "z": z, "delta_bias": delta_bias}
     )
     if u.ndim != 3:
-        raise _wrong("u", u, "(b, d, l)")
+        raise _SCAN.shape_error("u", u, "(b, d, l)")
     b, d, l = u.shape  # noqa: E741
     if b == 0 or d == 0 or l == 0:
-        raise _wrong("u", u, "(b, d, l) with no empty axis")
-    _check_shape("delta", delta, (b, d, l))
+        raise _SCAN.shape_error("u", u, "(b, d, l) with no empty axis")
+    _SCAN.shape("delta", delta, (b, d, l))
     if A.ndim != 2 or A.shape[0] != d or A.shape[1] == 0:
-        raise _wrong("A", A, f"(d, n) = ({d}, n)")
+        raise _SCAN.shape_error("A", A, f"(d, n) = ({d}, n)")
     _check_matrix("B", B, (b, d, A.shape[1], l))
     _check_matrix("C", C, (b, d, A.shape[1], l))
     if B.shape != C.shape:
-        raise _wrong("C", C, f"B's shape {tuple(B.shape)}")
-    for name, tensor, shape in (
-        ("D", D, (d,)),
-        ("delta_bias", delta_bias, (d,)),
-        ("z", z, u.shape),
-    ):
-        if tensor is not None:
-            _check_shape(name, tensor, tuple(shape))
-
-
-def _check_kinds(arguments: dict[str, Tensor | None]) -> None:
-    u = arguments["u"]
-    for name, tensor in arguments.items():
-        if tensor is None or u is None:
-            continue
-        if tensor.dtype not in FLOATS:
-            raise _refused(f"{name} has dtype {tensor.dtype}, expected a real floating point type")
-        if (tensor.dtype == torch.float64) != (u.dtype == torch.float64):
-            raise _refused(
-                f"{name} has dtype {tensor.dtype} but u has {u.dtype}: "
-                "in float64 every argument must be float64"
-            )
-        if tensor.device != u.device:
-            raise _refused(f"{name} is on {tensor.device}, expected u's device {u.device}")
+        raise _SCAN.shape_error("C", C, f"B's shape {tuple(B.shape)}")
+    _SCAN.shape("D", D, (d,))
+    _SCAN.shape("delta_bias", delta_bias, (d,))
+    _SCAN.shape("z", z, (b, d, l))
 
 
 def _check_matrix(name: str, matrix: Tensor, sizes: tuple[int, int, int, int]) -> None:
     b, d, n, l = sizes  # noqa: E741
-    expected = f"(b, g, n, l) = ({b}, g, {n}, {l}) or (b, n, l) = ({b}, {n}, {l})"
-    if matrix.ndim not in (3, 4):
-        raise _wrong(name, matrix, expected)
-    if (matrix.shape[0], *matrix.shape[-2:]) != (b, n, l):
-        raise _wrong(name, matrix, expected)
-    g = matrix.shape[1] if matrix.ndim == 4 else 1
-    if g == 0 or d % g:
-        raise _wrong(name, matrix, f"{expected} with a g that divides d = {d}")
+    grouped = matrix.ndim == 4
+    if matrix.ndim not in (3, 4) or (matrix.shape[0], *matrix.shape[-2:]) != (b, n, l):
+        raise _SCAN.shape_error(name, matrix, _matrix_shapes(sizes))
+    if grouped and (matrix.shape[1] == 0 or d % matrix.shape[1]):
+        expected = f"{_matrix_shapes(sizes)} with a g that divides d = {d}"
+        raise _SCAN.shape_error(name, matrix, expected)
 
 
-def _check_shape(name: str, tensor: Tensor, shape: tuple[int, ...]) -> None:
-    if tuple(tensor.shape) != shape:
-        raise _wrong(name, tensor, str(shape))
-
-
-def _wrong(name: str, tensor: Tensor, expected: str) -> UserError:
-    return _refused(f"{name} has shape {tuple(tensor.shape)}, expected {expected}")
-
-
-def _refused(what: str) -> UserError:
-    return UserError(f"selective_scan: {what}", slug="scan_shape")
+def _matrix_shapes(sizes: tuple[int, int, int, int]) -> str:
+    # Only once there is an error: a size made text is a constant to torch.compile.
+    b, _, n, l = sizes  # noqa: E741
+    return f"(b, g, n, l) = ({b}, g, {n}, {l}) or (b, n, l) = ({b}, {n}, {l})"

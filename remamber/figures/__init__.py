@@ -26,9 +26,36 @@ class Estimate(NamedTuple):
     high: float | None = None
 
 
+class Point(NamedTuple):
+    """One measurement of an implementation: where it stands under the roofs, and how fast it is.
+
+    Attributes:
+        place: the shape's name.
+        panel: the pass, as one of ``FigureData.panels``.
+        intensity: operations a byte of memory traffic.
+        rate: operations a second.
+        seconds: median time.
+        speedup: how many times faster than the baseline; None if that is not known.
+    """
+
+    place: str
+    panel: str
+    intensity: float
+    rate: float
+    seconds: float
+    speedup: Estimate | None = None
+
+
+class Roofs(NamedTuple):
+    """What the machine can do: bytes a second of a copy, operations a second of a product."""
+
+    bandwidth: float
+    peak: float
+
+
 @dataclass(frozen=True, kw_only=True)
 class Series:
-    """One row of the study.
+    """One row of the study, or one implementation of a kernel study.
 
     Attributes:
         index: place of the row in the study; fixes colour, dash and marker in every figure.
@@ -38,6 +65,7 @@ class Series:
         best: whether it is that best row.
         tied: whether it cannot be told from the best row at 5 %.
         curves: curve name -> one curve a seed.
+        points: measurements of an implementation.
     """
 
     index: int
@@ -47,6 +75,7 @@ class Series:
     best: bool = False
     tied: bool = False
     curves: Mapping[str, tuple[Curve, ...]] = field(default_factory=dict)
+    points: tuple[Point, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +89,8 @@ class FigureData:
         series: rows in table order.
         floors: split -> (name, metric) of a prediction that reads no text.
         ceilings: split -> (name, metric) of the best mask that the stride allows.
+        roofs: limits of the machine, for the points.
+        panels: names of the panels over which the points are spread.
         percent: writes a fraction for people, in percent.
     """
 
@@ -69,6 +100,8 @@ class FigureData:
     series: tuple[Series, ...]
     floors: Mapping[str, tuple[str, float]] = field(default_factory=dict)
     ceilings: Mapping[str, tuple[str, float]] = field(default_factory=dict)
+    roofs: Roofs | None = None
+    panels: tuple[str, ...] = ()
     percent: Callable[[float], str]
 
 

@@ -14,6 +14,10 @@ REFERENCE = "#7F7F7F"
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif"
 
 
+PANEL_TOP, LEGEND_ROOM = 80, 112
+"""Margins above panels with headings and below them, where the legend lies, in pixels."""
+
+
 class Style(NamedTuple):
     """How one row of a study looks in every figure."""
 
@@ -65,6 +69,13 @@ def finish(figure: go.Figure, data: FigureData, *, alt: str, height: int) -> go.
         "margin": {"l": 10, "r": 16, "t": 48, "b": 10},
     }
     return figure.update_layout(**layout)
+
+
+def legend_below(figure: go.Figure) -> None:
+    """Put the legend at the very bottom, whatever the height of the figure."""
+    figure.update_layout(
+        legend={"orientation": "h", "x": 0, "y": 0, "yref": "container", "yanchor": "bottom"}
+    )
 
 
 def empty(data: FigureData, *, why: str) -> go.Figure:

@@ -29,6 +29,7 @@ PACKAGES = (
     "pillow",
     "triton",
     "mamba-ssm",
+    "mambapy",
 )
 """Distributions whose version is recorded where they are installed."""
 

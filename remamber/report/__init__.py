@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from remamber.errors import UserError
-from remamber.plan.study import Analysis, StudyRuns
+from remamber.plan.study import Analysis, KernelAnalysis, StudyRuns
 from remamber.record.files import write_whole
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class Rendered:
 
 
 def render_study(
-    analysis: Analysis,
+    analysis: Analysis | KernelAnalysis,
     runs: StudyRuns,
     *,
     store: "RecordSource",
@@ -64,11 +64,6 @@ def render_study(
         UserError: unknown format, damaged counts, rows scored on different expressions, or the
             folder cannot be written.
     """
-    # Imported here: pandas, scipy and plotly are paid for when something is rendered.
-    from remamber.report.compose import compose
-    from remamber.report.data import results_json
-    from remamber.table.results import build
-
     unknown = [name for name in formats if name not in FORMATS]
     if unknown:
         raise UserError(
@@ -77,11 +72,30 @@ def render_study(
             fix=[f"--format {','.join(FORMATS)}"],
             slug="unknown_format",
         )
-    results = build(analysis, runs, store)
-    document = compose(results)
-    content = results_json(results, document)
+    document, content = _composed(analysis, runs, store)
     paths = _write(document, content, out=out, formats=formats, single_file=single_file)
     return Rendered(paths=paths, results=json.loads(json.dumps(content)), document=document)
+
+
+def _composed(
+    analysis: Analysis | KernelAnalysis, runs: StudyRuns, store: "RecordSource"
+) -> tuple["Document", dict[str, Any]]:
+    """The document and the content of its results file, by what the study measures."""
+    # Imported here: pandas, scipy and plotly are paid for when something is rendered.
+    if isinstance(analysis, KernelAnalysis):
+        from remamber.report.kernel_compose import compose_kernels, kernels_json
+        from remamber.table.kernels import build_kernels
+
+        kernels = build_kernels(analysis, runs, store)
+        document = compose_kernels(kernels)
+        return document, kernels_json(kernels, document)
+    from remamber.report.compose import compose
+    from remamber.report.data import results_json
+    from remamber.table.results import build
+
+    results = build(analysis, runs, store)
+    document = compose(results)
+    return document, results_json(results, document)
 
 
 def _write(

@@ -14,6 +14,12 @@ _VALUES: dict[str, Callable[[float], str]] = {
     "bytes": fmt.size,
     "parameters": fmt.parameters,
     "count": fmt.count,
+    "ratio": fmt.times,
+    "error": fmt.error,
+}
+_SPREADS: dict[str, Callable[[float, float], str]] = {
+    "points": fmt.interval,
+    "ratio": fmt.times_interval,
 }
 
 
@@ -49,8 +55,7 @@ def words(column: Column, cell: Cell) -> Words:
     mark = "†" if cell.dagger else ""
     spread = ""
     if cell.low is not None and cell.high is not None:
-        whole = column.unit == "points"
-        spread = (fmt.interval if whole else fmt.half_interval)(cell.low, cell.high)
+        spread = _SPREADS.get(column.unit, fmt.half_interval)(cell.low, cell.high)
     return Words(_VALUES[column.unit](cell.value), mark, spread, paper)
 
 
@@ -87,6 +92,9 @@ def unit_line(table: Table) -> str:
 
 
 def _missing(cell: Cell) -> str:
+    if cell.status == "left-out":
+        about = f" (about {fmt.seconds(cell.estimate)} a call)" if cell.estimate is not None else ""
+        return f"not run{about}"
     named = {"oom": "OOM", "failed": "failed", "not-run": fmt.NOT_RUN}
     return named.get(cell.status) or f"n/a ({cell.reason})"
 

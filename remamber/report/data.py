@@ -14,7 +14,9 @@ from remamber.table.results import RESAMPLING_SEED, Results
 from remamber.table.significance import ALPHA
 
 SCHEMA_VERSION = 1
-_FIELDS = ("value", "low", "high", "n", "best", "dagger", "status", "published", "text")
+_FIELDS = (
+    "value", "low", "high", "n", "best", "dagger", "status", "published", "text", "estimate",
+)  # fmt: skip
 
 
 def csv_text(document: Document) -> str:
@@ -60,7 +62,7 @@ def results_json(results: Results, document: Document) -> dict[str, Any]:
             split: {"expressions": c.expressions, "images": c.images}
             for split, c in results.by_split.items()
         },
-        "tables": {table.name: _table(table) for table in document.tables},
+        "tables": {table.name: table_lines(table) for table in document.tables},
         "p_values": _p_values(results),
         "detectable_difference": _number(results.detectable),
         "order_agreement": [_rounded(vars(order)) for order in results.orders],
@@ -70,7 +72,7 @@ def results_json(results: Results, document: Document) -> dict[str, Any]:
             for row, interval in results.seed_differences().items()
         },
         "notes": list(document.notes),
-        "runs": [_run(record) for record in results.records],
+        "runs": [run_line(record) for record in results.records],
         "unrecorded_runs": list(results.selection.unrecorded),
         "provenance": {s.title: dict(s.lines) for s in document.provenance},
     }
@@ -81,7 +83,8 @@ def json_text(content: dict[str, Any]) -> str:
     return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _table(table: Table) -> list[dict[str, Any]]:
+def table_lines(table: Table) -> list[dict[str, Any]]:
+    """A table row by row, each cell with its column and its unit."""
     return [
         {"key": row.key, "label": row.label, "cells": _cells(table.columns, row)}
         for row in table.rows
@@ -106,6 +109,7 @@ def _cell(cell: Cell) -> dict[str, Any]:
         "status": cell.status if not cell.reason else f"{cell.status}: {cell.reason}",
         "published": _number(cell.published),
         "text": cell.text or None,
+        "estimate": _number(cell.estimate),
     }
     return {name: value for name, value in fields.items() if value is not None}
 
@@ -121,7 +125,8 @@ def _p_values(results: Results) -> dict[str, dict[str, dict[str, float | None]]]
     }
 
 
-def _run(record: Record) -> dict[str, Any]:
+def run_line(record: Record) -> dict[str, Any]:
+    """What a results file says of one run."""
     return {
         "run_id": record.run_id,
         "digest": record.digest,

@@ -39,6 +39,32 @@ def ratio(value: float) -> str:
     return _fixed(value, 2)
 
 
+def times(value: float) -> str:
+    """How many times as much: ``3.1×``, ``205×``, ``0.87×``."""
+    if value >= 9.95:
+        return f"{round(value):,}×" if value >= 99.5 else f"{value:.0f}×"
+    return f"{_fixed(value, 1 if value >= 1.95 else 2)}×"
+
+
+def times_interval(low: float, high: float) -> str:
+    """``[3.0, 3.2]`` from two ratios."""
+    return f"[{times(low)}, {times(high)}]".replace("×", "")
+
+
+def error(value: float) -> str:
+    """A relative error: ``2.9e-7``."""
+    mantissa, exponent = f"{value:.1e}".split("e")
+    return f"{mantissa}e{int(exponent)}".replace("-", "−")
+
+
+def rate(number: float, unit: str) -> str:
+    """``36_362_252_870`` with ``B/s`` -> ``36.4 GB/s``."""
+    for scale, prefix in ((1e12, "T"), *_SI):
+        if number >= 0.9995 * scale:
+            return f"{_digits(number / scale)} {prefix}{unit}"
+    return f"{count(number)} {unit}"
+
+
 def count(number: float) -> str:
     """``10834`` -> ``10,834``."""
     return f"{round(number):,}"

@@ -15,6 +15,10 @@ _CONFIG = {"showSendToCloud": False, "displaylogo": False, "responsive": True}
 """plotly.js 4 offers by default to send a figure to a server; a report must not."""
 
 
+_TITLE_ROOM = 32
+"""Pixels of a figure's own title, which the page says in a heading instead."""
+
+
 def html(document: Document, *, plotly_src: str | None) -> str:
     """Render a document.
 
@@ -86,7 +90,8 @@ def _picture(picture: Picture) -> dict[str, Any]:
     from markupsafe import Markup
 
     layout = {k: v for k, v in picture.plotly["layout"].items() if k not in ("template", "title")}
-    layout["margin"] = {**layout.get("margin", {}), "t": 16}
+    margin = layout.get("margin", {})
+    layout["margin"] = {**margin, "t": max(16, margin.get("t", 0) - _TITLE_ROOM)}
     figure = {"data": picture.plotly["data"], "layout": layout, "config": _CONFIG}
     return {
         "slug": picture.slug,

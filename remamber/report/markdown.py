@@ -27,6 +27,8 @@ def markdown(document: Document, *, pictures: Mapping[str, str], page: str | Non
         parts.append(f"> **{escape(document.banner)}**")
     parts.append(escape(document.condition))
     first, *others = document.tables
+    if first.title != document.title:
+        parts.append(_title(first))
     parts += [_table(first), _bullets(document.notes)]
     for table in others:
         parts += [_title(table), _table(table)]

@@ -24,14 +24,14 @@ def condition(results: Results) -> str:
         return "no run has finished"
     seeds = {r.spec.seed for r in records}
     parts = [
-        _each(records, _data),
-        _each(records, lambda r: f"{r.spec.data.image_size} px"),
-        _each(records, lambda r: f"{r.spec.model.name} {r.spec.model.size}"),
-        _each(records, _length),
+        each(records, _data),
+        each(records, lambda r: f"{r.spec.data.image_size} px"),
+        each(records, lambda r: f"{r.spec.model.name} {r.spec.model.size}"),
+        each(records, _length),
         f"{len(seeds)} seed{'s' if len(seeds) > 1 else ''}",
-        _each(records, _device),
-        _each(records, _precision),
-        _each(records, lambda r: f"{r.environment.scan_backend} scan"),
+        each(records, _device),
+        each(records, _precision),
+        each(records, lambda r: f"{r.environment.scan_backend} scan"),
     ]
     return " · ".join(part for part in parts if part)
 
@@ -42,7 +42,7 @@ def provenance(results: Results) -> tuple[Section, ...]:
     sections = (
         Section(title="Command", lines=_lines({"command": _commands(results)})),
         Section(title="Runs", lines=tuple((r.run_id, _run(r)) for r in _all(results))),
-        Section(title="Machine and software", lines=_lines(_machine(records))),
+        Section(title="Machine and software", lines=_lines(machine_facts(records))),
         Section(title="Data", lines=_lines(_data_facts(records))),
         Section(title="Protocol", lines=_lines(_protocol(records))),
     )
@@ -55,7 +55,7 @@ def _all(results: Results) -> list[Record]:
 
 
 def _commands(results: Results) -> str:
-    return results.runs.command or _each(results.records, lambda r: r.command)
+    return results.runs.command or each(results.records, lambda r: r.command)
 
 
 def _run(record: Record) -> str:
@@ -63,35 +63,36 @@ def _run(record: Record) -> str:
     return f"{made}, {fmt.seconds(record.wall_s)}, finished {record.finished}"
 
 
-def _machine(records: tuple[Record, ...]) -> dict[str, str]:
+def machine_facts(records: tuple[Record, ...]) -> dict[str, str]:
+    """Where some runs were made and with what."""
     return {
-        "commit": _each(records, _commit),
-        "machine": _each(records, lambda r: f"{r.environment.cpu}, {r.environment.cores} cores"),
-        "memory": _each(records, lambda r: fmt.size(r.environment.memory_bytes)),
-        "platform": _each(records, lambda r: r.environment.platform),
-        "device": _each(records, lambda r: r.environment.device),
-        "threads": _each(records, lambda r: str(r.environment.threads)),
-        "scan implementation": _each(records, lambda r: r.environment.scan_backend),
-        "versions": _each(records, _versions),
+        "commit": each(records, _commit),
+        "machine": each(records, lambda r: f"{r.environment.cpu}, {r.environment.cores} cores"),
+        "memory": each(records, lambda r: fmt.size(r.environment.memory_bytes)),
+        "platform": each(records, lambda r: r.environment.platform),
+        "device": each(records, lambda r: r.environment.device),
+        "threads": each(records, lambda r: str(r.environment.threads)),
+        "scan implementation": each(records, lambda r: r.environment.scan_backend),
+        "versions": each(records, _versions),
     }
 
 
 def _data_facts(records: tuple[Record, ...]) -> dict[str, str]:
     keys = dict.fromkeys(key for r in records for key in r.data)
     facts = {
-        key.replace("_", " "): _each(records, lambda r, key=key: _fact(r.data.get(key)))  # type: ignore[misc]
+        key.replace("_", " "): each(records, lambda r, key=key: _fact(r.data.get(key)))  # type: ignore[misc]
         for key in keys
     }
-    rules = _each(records, lambda r: r.spec.data.mask_rule)
+    rules = each(records, lambda r: r.spec.data.mask_rule)
     return {**facts, "mask rule": f"{rules}: {MASK_RULES.get(rules, '')}".strip(": ")}
 
 
 def _protocol(records: tuple[Record, ...]) -> dict[str, str]:
-    name = _each(records, lambda r: r.spec.evaluate.protocol)
+    name = each(records, lambda r: r.spec.evaluate.protocol)
     return {
         "protocol": f"{name}: {PROTOCOLS.get(name, '')}".strip(": "),
-        "input": _each(records, lambda r: f"resized to {r.spec.data.image_size} px square"),
-        "expression length": _each(records, lambda r: f"{r.spec.model.text.length} tokens"),
+        "input": each(records, lambda r: f"resized to {r.spec.data.image_size} px square"),
+        "expression length": each(records, lambda r: f"{r.spec.model.text.length} tokens"),
         "mIoU, oIoU": "mean over expressions of I/U; sum of I over sum of U; empty union counts 0",
         "Pr@X": "share of expressions with IoU strictly above X percent",
         "selection": "last step of the training, no choice by a split",
@@ -142,7 +143,7 @@ def _fact(value: str | int | float | None) -> str:
     return "" if value is None else fmt.count(value) if isinstance(value, int) else value
 
 
-def _each(records: Iterable[Record], of: Callable[[Record], str]) -> str:
+def each(records: Iterable[Record], of: Callable[[Record], str]) -> str:
     """The value of all records if they agree, else every value once."""
     return "; ".join(dict.fromkeys(text for r in records if (text := of(r))))
 

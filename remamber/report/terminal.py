@@ -16,7 +16,7 @@ from remamber.table.model import Cell, Column, Table
 _LEAD_METRICS = ("mIoU", "oIoU")
 _LEAD_COSTS = ("Parameters total", "Parameters fusion", "Training step", "Training steps", "seeds")
 Detail = Literal["paper", "spread", "value"]
-_SHOWN = ("results", "cost")
+_SHOWN = ("results", "cost", "forward", "training", "fused", "start-up")
 
 
 def terminal(document: Document, *, color: bool, width: int) -> str:
@@ -72,6 +72,12 @@ def _fitting(table: Table, console: Console) -> Grid:
 
 
 def _choices(table: Table) -> Iterable[tuple[Table, Detail]]:
+    if table.lead:
+        yield table, "paper"
+        yield _measured(table), "paper"
+        yield _with(table, lambda column: column.name in table.lead), "spread"
+        yield _with(table, lambda column: column.name in table.lead), "value"
+        return
     if table.name != "results":
         yield table, "paper"
         yield _with(table, lambda column: column.name in _LEAD_COSTS), "paper"
@@ -87,12 +93,30 @@ def _with(table: Table, wanted: Callable[[Column], bool]) -> Table:
     return table.only(keep) if keep else table
 
 
+def _measured(table: Table) -> Table:
+    """Without the columns that hold no value at all."""
+    filled = [
+        any(row.cells[i].status == "ok" for row in table.rows) for i in range(len(table.columns))
+    ]
+    keep = tuple(i for i, is_filled in enumerate(filled) if is_filled)
+    return table.only(keep) if keep else table
+
+
 def _grid(table: Table, *, detail: Detail) -> Grid:
     unit = unit_line(table)
     caption = (
         f"{unit}, ± half the 95 % interval" if unit == "percent" and detail != "value" else unit
     )
-    grid = Grid(box=None, pad_edge=False, caption=caption or None, caption_justify="left")
+    title = table.title if table.name != "results" and table.name != "cost" else None
+    grid = Grid(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        box=None,
+        pad_edge=False,
+        caption=caption or None,
+        caption_justify="left",
+    )
     grid.add_column(f"\n{table.head}", no_wrap=True)
     groups = ["", *(column.group for column in table.columns)]
     for before, column in zip(groups, table.columns, strict=False):

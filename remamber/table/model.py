@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-CellStatus = Literal["ok", "oom", "failed", "not-run", "not-measured"]
+CellStatus = Literal["ok", "oom", "failed", "not-run", "not-measured", "left-out"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,7 +15,7 @@ class Column:
         label: heading of the column itself, such as the metric.
         unit: base unit of the values: ``fraction`` (shown in percent), ``points`` (a difference
             of two fractions, shown signed), ``share``, ``seconds``, ``bytes``, ``parameters``,
-            ``count`` or ``text``.
+            ``count``, ``ratio`` (how many times as much), ``error`` (relative) or ``text``.
         higher_is_better: direction of the arrow; None for no arrow.
     """
 
@@ -38,13 +38,14 @@ class Cell:
         value: None unless ``status`` is ``ok`` (and the unit is not ``text``).
         low: lower end of the interval, None if there is none.
         high: upper end.
-        n: expressions behind the value.
+        n: expressions, or rounds, behind the value.
         best: whether it is the best of its column.
         dagger: whether it cannot be told from the best at 5 %.
         status: ``ok``, or why there is no value.
         reason: a few words for ``not-measured``, shown as ``n/a (reason)``.
         published: the paper's value for the same cell, a fraction.
         text: what stands in a column of texts.
+        estimate: seconds that it would have taken, for ``left-out``.
     """
 
     value: float | None = None
@@ -57,6 +58,7 @@ class Cell:
     reason: str = ""
     published: float | None = None
     text: str = ""
+    estimate: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,13 +72,17 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """Rows by columns; ``name`` is a slug, ``head`` the heading of the rows' names."""
+    """Rows by columns; ``name`` is a slug, ``head`` the heading of the rows' names.
+
+    ``lead`` names the columns that a narrow screen shows, where the table says so.
+    """
 
     name: str
     title: str
     head: str
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
+    lead: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for row in self.rows:
@@ -96,4 +102,5 @@ class Table:
                 Row(key=r.key, label=r.label, cells=tuple(r.cells[i] for i in keep))
                 for r in self.rows
             ),
+            lead=self.lead,
         )

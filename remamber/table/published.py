@@ -1,6 +1,7 @@
 """The paper's numbers, read from the CSV files that ship with the analyses."""
 
 import csv
+from collections.abc import Collection
 from pathlib import Path
 
 from remamber.errors import ExitCode, UserError
@@ -8,21 +9,40 @@ from remamber.plan.study import Analysis, studies_folder
 
 COLUMNS = ("dataset", "split", "variant", "metric", "value")
 
+PAPER_NAMES = {"RefCOCO": "refcoco", "RefCOCO+": "refcoco+", "G-Ref": "refcocog"}
+"""The paper's names of data sets and ours."""
+
 Published = dict[tuple[str, str, str], float]
 """(split, metric, row's label) -> a fraction."""
 
 
-def published_of(analysis: Analysis) -> Published:
+def published_of(analysis: Analysis, dataset: str | None) -> Published:
     """The published values that belong to a study, empty if it names none.
+
+    Args:
+        analysis: names the file.
+        dataset: the paper's name of the data set.
 
     Raises:
         UserError: the file is missing or malformed.
     """
     if analysis.published is None:
         return {}
-    return load_published(
-        studies_folder("analysis") / analysis.published, analysis.published_dataset
-    )
+    return load_published(studies_folder("analysis") / analysis.published, dataset)
+
+
+def published_dataset(analysis: Analysis, trained: Collection[str]) -> str | None:
+    """Whose published values stand beside some runs: their own data set's, if the table has it.
+
+    Args:
+        analysis: names the file, and the data set for all other runs.
+        trained: names of the data sets that the runs were trained on.
+
+    Raises:
+        UserError: the file is missing or malformed.
+    """
+    own = [paper for paper, ours in PAPER_NAMES.items() if set(trained) == {ours}]
+    return own[0] if own and published_of(analysis, own[0]) else analysis.published_dataset
 
 
 def load_published(path: Path, dataset: str | None) -> Published:
@@ -56,9 +76,9 @@ def load_published(path: Path, dataset: str | None) -> Published:
     }
 
 
-def is_same_dataset(published_dataset: str | None, name: str) -> bool:
-    """Whether a run's data set is the one that the paper's table is about."""
-    return bool(published_dataset) and str(published_dataset).split(" (")[0].lower() == name
+def is_same_dataset(published: str | None, name: str) -> bool:
+    """Whether a run's data set is the one that the paper's values are about."""
+    return PAPER_NAMES.get(str(published).split(" (")[0]) == name
 
 
 def _fraction(text: str, path: Path) -> float:

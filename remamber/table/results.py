@@ -11,7 +11,12 @@ from remamber.record.schema import SHUFFLED, Record
 from remamber.table.compare import Comparison, RowCounts, compare
 from remamber.table.counts import CountsFile
 from remamber.table.order import LEAST_ROWS, OrderAgreement, order_agreement
-from remamber.table.published import Published, is_same_dataset, published_of
+from remamber.table.published import (
+    Published,
+    is_same_dataset,
+    published_dataset,
+    published_of,
+)
 from remamber.table.resample import (
     image_sums,
     metric_values,
@@ -115,6 +120,7 @@ def build(analysis: Analysis, runs: StudyRuns, source: RecordSource) -> Results:
         UserError: damaged counts, rows scored on different expressions, malformed published CSV.
     """
     selection = select(analysis, runs, source)
+    analysis = _with_splits(analysis, selection)
     files = {
         record.run_id: CountsFile(record, path)
         for variant in selection.variants
@@ -128,8 +134,9 @@ def build(analysis: Analysis, runs: StudyRuns, source: RecordSource) -> Results:
             by_split[split] = compare(rows, metrics_of(analysis), generator=_generator(split))
     names = {record.spec.data.name for record in selection.records}
     synthetic = any(name.startswith("synth-") for name in names)
-    published = published_of(analysis)
-    same = bool(names) and all(is_same_dataset(analysis.published_dataset, name) for name in names)
+    dataset = published_dataset(analysis, names)
+    published = published_of(analysis, dataset)
+    same = bool(names) and all(is_same_dataset(dataset, name) for name in names)
     return Results(
         analysis=analysis,
         runs=runs,
@@ -141,6 +148,22 @@ def build(analysis: Analysis, runs: StudyRuns, source: RecordSource) -> Results:
         synthetic=synthetic,
         orders=_orders(analysis, by_split, published) if synthetic else (),
         control=_control(analysis, selection, by_split, files),
+    )
+
+
+def _with_splits(analysis: Analysis, selection: Selection) -> Analysis:
+    """The splits of the runs in the place of the view's, where the view does not know them all."""
+    view = analysis.table
+    scored = dict.fromkeys(s for r in selection.records for s in r.spec.data.splits)
+    if set(scored) <= set(view.splits):
+        return analysis
+    splits = (
+        *(s for s in view.splits if s in scored),
+        *(s for s in scored if s not in view.splits),
+    )
+    lead = (view.lead[0] if view.lead[0] in splits else splits[0], view.lead[1])
+    return analysis.model_copy(
+        update={"table": view.model_copy(update={"splits": splits, "lead": lead})}
     )
 
 

@@ -1,7 +1,7 @@
 import pytest
 
 from remamber.errors import UserError
-from remamber.figures import Estimate, FigureData, Series, draw
+from remamber.figures import Estimate, FigureData, Point, Roofs, Series, draw
 from remamber.figures._style import COLOURS, style_of
 from remamber.registry import FIGURES
 
@@ -9,6 +9,10 @@ CURVES = {
     "loss": (((1.0, 2.0), (2.0, 1.0), (3.0, 0.5)),),
     "val mIoU": (((2.0, 0.2), (3.0, 0.3)),),
 }
+POINTS = (
+    Point("s1", "Forward", 0.8, 4e9, 0.002, Estimate(100.0, 90.0, 110.0)),
+    Point("s1", "Backward", 1.1, 2e9, 0.006, Estimate(80.0)),
+)
 SERIES = (
     Series(
         index=0,
@@ -16,6 +20,7 @@ SERIES = (
         by_split={"val": Estimate(0.30, 0.28, 0.33), "testA": Estimate(0.31)},
         difference=Estimate(-0.10, -0.13, -0.07),
         curves=CURVES,
+        points=POINTS,
     ),
     Series(index=1, label="Not run"),
     Series(
@@ -25,6 +30,7 @@ SERIES = (
         difference=Estimate(0.0, 0.0, 0.0),
         best=True,
         curves=CURVES,
+        points=POINTS[:1],
     ),
 )
 
@@ -107,6 +113,30 @@ def test_long_curves_are_thinned_and_keep_their_ends():
     x = figure.data[0].x
     assert len(x) <= 300
     assert (x[0], x[-1]) == (1.0, 5000.0)
+
+
+def test_the_roof_is_the_bandwidth_up_to_the_peak_and_flat_from_there():
+    figure = draw("roofline", data(roofs=Roofs(bandwidth=30e9, peak=300e9)))
+    roof = next(t for t in figure.data if t.mode == "lines")
+    low, ridge, end = roof.x
+    assert ridge == 10.0 and end > ridge
+    assert roof.y == (pytest.approx(low * 30), 300.0, 300.0)
+    assert "The roof: 30 GB/s and 300 GFLOP/s, both measured." in figure.layout.meta["alt"]
+
+
+def test_points_of_one_intensity_stand_side_by_side_and_keep_their_value():
+    figure = draw("roofline", data())
+    forward = [t for t in figure.data if t.customdata is not None and t.xaxis in (None, "x2")]
+    assert len({t.x[0] for t in forward}) == len(forward)
+    assert all(t.customdata[0][1] in (0.8, 1.1) for t in figure.data)
+
+
+def test_speedups_have_the_first_shape_on_top_and_intervals_where_there_are_any():
+    figure = draw("speedups", data())
+    assert tuple(figure.layout.yaxis.categoryarray) == ("s1",)
+    by_panel = {t.x[0]: t.error_x for t in figure.data if t.name == "Low"}
+    assert (by_panel[100.0].array[0], by_panel[100.0].arrayminus[0]) == (10.0, 10.0)
+    assert by_panel[80.0].array[0] == 0.0
 
 
 def test_an_unknown_figure_is_refused_with_the_nearest_name():

@@ -3,7 +3,7 @@ import torch
 from small_refcoco import write_small_refcoco
 
 from remamber.datasets import DataPlace, open_dataset
-from remamber.models._text import Tokenizer
+from remamber.models._text_word import WordTokenizer
 from remamber.plan.spec import DataSpec
 from remamber.tasks._batches import TrainingBatches
 from remamber.tasks._optimiser import Length
@@ -25,7 +25,7 @@ def batches(dataset, *, seed=0, batch=3):
         refs,
         size=32,
         batch=batch,
-        tokenizer=Tokenizer(texts, length=20),
+        tokenizer=WordTokenizer(texts, length=20),
         length=Length(100, max(1, len(refs) // batch)),
         seed=seed,
     )

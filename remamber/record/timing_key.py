@@ -1,0 +1,40 @@
+"""What a measured time depends on besides its spec: the machine and the code, each as a hash.
+
+Put into a spec before it runs, they keep a time from being reused where it would not be true.
+"""
+
+import hashlib
+import json
+import platform
+from pathlib import Path
+
+from remamber.record.environment import cpu_model, package_versions, usable_cores
+
+_PACKAGE = Path(__file__).parents[1]
+_SOURCES = ("ops/*.py", "tasks/kernels.py", "tasks/_kernel_*.py", "plan/scan_shapes.py")
+_IRRELEVANT = ("remamber-bench", "pandas", "pydantic", "pycocotools", "pillow", "accelerate")
+"""Packages that no timed scan touches."""
+
+
+def machine_key(accelerator: str = "") -> str:
+    """Hash of the processor, the versions of what computes, and the accelerator's name."""
+    versions = {n: v for n, v in package_versions().items() if n not in _IRRELEVANT}
+    facts = [
+        cpu_model(),
+        usable_cores(),
+        platform.machine(),
+        platform.python_version(),
+        versions,
+        accelerator,
+    ]
+    return _hash(json.dumps(facts, sort_keys=True).encode())
+
+
+def kernel_code_key(package: Path = _PACKAGE) -> str:
+    """Hash of the sources of the scans and of what times them."""
+    paths = sorted(path for pattern in _SOURCES for path in package.glob(pattern))
+    return _hash(*(f"{p.relative_to(package)}\n".encode() + p.read_bytes() for p in paths))
+
+
+def _hash(*parts: bytes) -> str:
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]

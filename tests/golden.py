@@ -62,6 +62,9 @@ def check_operation(module, data, names, *, call=None, outputs=1, atol=3e-6, rto
             results[i].detach(), data[f"out.{i}"].float(), atol=atol, rtol=0.0
         )
         loss = loss + (results[i] * data[f"cot.{i}"].float()).sum()
+    buffers = dict(module.named_buffers())
+    for key, expected in renamed(part(data, "after."), *names).items():
+        torch.testing.assert_close(buffers[key], expected.to(buffers[key]), atol=1e-5, rtol=1e-5)
     loss.backward()
     for i, value in enumerate(inputs):
         close(value.grad, data[f"gin.{i}"], data[f"gin64.{i}"], rtol)

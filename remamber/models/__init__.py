@@ -4,14 +4,31 @@ An entry is a function ``(ModelSpec, ModelInputs) -> Segmenter``.
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from remamber.models._pretrained import Pretrained, filled, read_pretrained
+from remamber.models._release import ReleasedReMamber, from_release
 from remamber.models._text import TextFeatures, Tokenizer
+from remamber.models._text_word import WordTokenizer
+from remamber.models._weights_config import WeightsConfig
 from remamber.plan.spec import ModelSpec
 from remamber.registry import MODELS
+
+__all__ = [
+    "ModelInputs",
+    "ReleasedReMamber",
+    "Segmenter",
+    "TextFeatures",
+    "build_from_config",
+    "build_model",
+    "from_pretrained",
+    "from_release",
+    "parameter_counts",
+]
 
 
 class ModelInputs(NamedTuple):
@@ -21,21 +38,25 @@ class ModelInputs(NamedTuple):
         texts: expressions of the training split, for encoders that build a vocabulary.
         backend: name of a scan implementation, or "auto".
         seed: initial weights follow from it.
+        root: the data root, below which pretrained weights and text encoders may lie.
     """
 
     texts: Sequence[str]
     backend: str = "auto"
     seed: int = 0
+    root: Path | None = None
 
 
-class Segmenter(nn.Module):
+class Segmenter(Pretrained, nn.Module):
     """A referring segmentation model.
 
     Attributes:
         tokenizer: turns expressions into what ``encode_text`` reads.
+        spec: what it was built from.
     """
 
     tokenizer: Tokenizer
+    spec: ModelSpec
 
     def encode_text(self, ids: Int[Tensor, "b t"], mask: Bool[Tensor, "b t"]) -> TextFeatures:
         """Token features, mask and pooled feature of tokenised expressions."""
@@ -60,6 +81,32 @@ class Segmenter(nn.Module):
         """Modules by part (backbone, interaction, fusion, decoder, text), each weight once."""
         raise NotImplementedError
 
+    def weights_config(self) -> WeightsConfig:
+        """What a file of these weights says of itself."""
+        tokenizer = self.tokenizer
+        words = tuple(tokenizer.ids) if isinstance(tokenizer, WordTokenizer) else ()
+        return WeightsConfig(holds="model", spec=self.spec, vocabulary=words)
+
+    @classmethod
+    def from_config(
+        cls, config: WeightsConfig, *, backend: str = "auto", root: Path | None = None
+    ) -> "Segmenter":
+        """The model that a file of weights names, with initial weights.
+
+        Raises:
+            UserError: the file is of another kind of model.
+        """
+        inputs = ModelInputs(texts=config.vocabulary, backend=backend, root=root)
+        # Its backbone's start is in the weights; the file need not be there any more.
+        spec = config.model_spec()
+        model = build_model(spec.model_copy(update={"start": None}), inputs)
+        model.spec = spec
+        tokenizer = model.tokenizer
+        if isinstance(tokenizer, WordTokenizer):
+            numbers = sorted(tokenizer.ids.values())
+            tokenizer.ids = dict(zip(config.known_words(len(numbers)), numbers, strict=True))
+        return model
+
 
 def build_model(spec: ModelSpec, inputs: ModelInputs) -> Segmenter:
     """Build the model that a spec names.
@@ -68,7 +115,39 @@ def build_model(spec: ModelSpec, inputs: ModelInputs) -> Segmenter:
         UserError: unknown model, fusion or scan ordering.
     """
     model: Segmenter = MODELS.get(spec.name)(spec, inputs)
+    model.spec = spec
     return model
+
+
+def build_from_config(
+    config: WeightsConfig, *, backend: str = "auto", root: Path | None = None
+) -> Segmenter | ReleasedReMamber:
+    """The model that a file of ours names, before its weights are loaded.
+
+    Raises:
+        UserError: the file holds a backbone alone.
+    """
+    if config.holds == "released":
+        return ReleasedReMamber.from_config(config, backend=backend, root=root)
+    return Segmenter.from_config(config, backend=backend, root=root)
+
+
+def from_pretrained(
+    source: Path | str, *, backend: str = "auto", root: Path | None = None, download: bool = False
+) -> Segmenter | ReleasedReMamber:
+    """The model in a folder written by ``save_pretrained``, or in a file of ours.
+
+    Args:
+        source: a folder, a safetensors file, or the ``owner/name`` of a Hub repository.
+        backend: name of a scan implementation, or "auto".
+        root: the data root, below which a pretrained text encoder's tokenizer may lie.
+        download: fetch from the Hub what is not in the local cache.
+
+    Raises:
+        UserError: there is nothing there, it is damaged, or it holds no whole model.
+    """
+    saved = read_pretrained(source, download=download)
+    return filled(build_from_config(saved.config, backend=backend, root=root), saved)
 
 
 def parameter_counts(model: Segmenter) -> dict[str, int]:

@@ -7,6 +7,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from remamber.models._text import TextFeatures
+
 
 class Mixer(nn.Sequential):
     """1x1, depthwise 3x3, 1x1, each with BatchNorm; Hardswish between them, no residual."""
@@ -52,15 +54,17 @@ class ConvDecoder(nn.Module):
         )
         self.head = nn.Conv2d(width, 1, 3, padding=1)
 
-    def forward(self, features: Sequence[Float[Tensor, "b c h w"]]) -> Float[Tensor, "b 1 s s"]:
-        """Logits at four times the resolution of the shallowest map."""
+    def forward(
+        self, features: Sequence[Float[Tensor, "b c h w"]], text: TextFeatures | None = None
+    ) -> Float[Tensor, "b 1 s r"]:
+        """Logits at four times the resolution of the shallowest map; the text is not read."""
         shallow, *deeper = features
         x = deeper[-1]
         skips = [deeper[1], deeper[0], shallow]
         for mixer, skip in zip(self.mixers, skips, strict=True):
-            x = torch.cat([_doubled(mixer(x)), skip], dim=1)
+            x = torch.cat([doubled(mixer(x)), skip], dim=1)
         for convolution in self.neck:
-            x = _doubled(convolution(x))
+            x = doubled(convolution(x))
         logits: Tensor = self.head(x)
         return logits
 
@@ -73,5 +77,6 @@ def _convolution(in_channels: int, out_channels: int) -> nn.Sequential:
     )
 
 
-def _doubled(x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h2 w2"]:
+def doubled(x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h2 w2"]:
+    """Twice the resolution, bilinear, corners on corners."""
     return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=True)

@@ -1,45 +1,40 @@
-"""The encoder: patch embedding and four stages of VSS blocks, fusion and downsampling."""
+"""The encoder: patch embedding and four stages of blocks, fusion and downsampling."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from remamber.errors import UserError
 from remamber.fusions import FusionShape
-from remamber.layers.patch import Downsample, PatchEmbed
 from remamber.layers.seeding import seeded
-from remamber.layers.vss import VSSBlock, initialise_vmamba
+from remamber.models._backbones import Backbone, vmamba_backbone
+from remamber.models._sizes import Size
+from remamber.models._swin import swin_backbone
 from remamber.models._text import TextFeatures
+from remamber.ops import FOUR_WAYS
 from remamber.plan.spec import FusionSpec
 from remamber.registry import FUSIONS
 
+STRIDE = 32
+"""Of the deepest map: the caller resizes or pads images to multiples of it."""
 
-class Size(NamedTuple):
-    """The numbers in which the sizes of ReMamber differ.
 
-    Attributes:
-        dims: C of the four stages.
-        depths: VSS blocks of the four stages.
-        decoder_width: hidden width of the convolutional decoder.
-        channel_grid: side of the map that the channel scan works on.
-        interaction_width: inner width of the local interaction.
-        text_width: width of a token from the text encoder.
-        text_layers: layers of the ``word`` text encoder.
-        drop_path: largest rate of stochastic depth.
-    """
-
-    dims: tuple[int, int, int, int]
-    depths: tuple[int, int, int, int]
-    decoder_width: int
-    channel_grid: int
-    interaction_width: int
-    text_width: int
-    text_layers: int
-    drop_path: float
+BACKBONES: dict[str, Callable[..., Backbone]] = {
+    "vmamba": vmamba_backbone,
+    "swin": swin_backbone,
+}
+"""The backbone under the fusions, by its name in the spec."""
 
 
 class EncoderSettings(NamedTuple):
-    """What the encoder needs besides its size."""
+    """What encoder and decoder need besides their size.
+
+    ``directions`` are those of every SS2D in the model: of the VSS blocks, of the fusion and of
+    the Mamba decoder. One left at four would give each position what the others keep from it.
+    """
 
     size: Size
     fusion: FusionSpec
@@ -47,32 +42,25 @@ class EncoderSettings(NamedTuple):
     release: bool
     backend: str
     seed: int
+    backbone: str = "vmamba"
+    directions: tuple[int, ...] = FOUR_WAYS
 
 
 class Encoder(nn.Module):
-    """VMamba with a fusion after each stage's VSS blocks (paper 3.2).
+    """A backbone, VMamba as a rule, with a fusion after each stage's blocks (paper 3.2).
 
-    The fused map of a stage goes to the decoder and, downsampled, to the next stage. Drawn in
-    the released order; the downsampling of the unfused map, which the release computes and
-    throws away, is not there.
+    The fused map of a stage goes to the decoder and, downsampled, to the next stage. The
+    downsampling of the unfused map, which the release computes and throws away, is not there.
     """
 
     def __init__(self, settings: EncoderSettings) -> None:
         super().__init__()
         size, seed = settings.size, settings.seed
-        blocks = sum(size.depths)
-        rates = [size.drop_path * i / max(1, blocks - 1) for i in range(blocks)]
         with seeded(f"{seed}.backbone"):
-            self.patch_embed = PatchEmbed(size.dims[0])
-            self.blocks = nn.ModuleList()
-            for dim, depth in zip(size.dims, size.depths, strict=True):
-                stage = [
-                    VSSBlock(dim, drop_path=rates.pop(0), backend=settings.backend)
-                    for _ in range(depth)
-                ]
-                self.blocks.append(nn.Sequential(*stage))
-            self.downsamples = nn.ModuleList(map(Downsample, size.dims[:-1], size.dims[1:]))
-            initialise_vmamba(self)
+            backbone = BACKBONES[settings.backbone](
+                size, directions=settings.directions, backend=settings.backend
+            )
+        self.patch_embed, self.blocks, self.downsamples = backbone
         fusion = FUSIONS.get(settings.fusion.name)
         self.fusions = nn.ModuleList(
             fusion(_fusion_shape(settings, dim, f"{seed}.stage{i}"))
@@ -82,7 +70,12 @@ class Encoder(nn.Module):
     def forward(
         self, image: Float[Tensor, "b 3 h w"], text: TextFeatures
     ) -> list[Float[Tensor, "b c h2 w2"]]:
-        """Four fused feature maps, strides 4, 8, 16 and 32."""
+        """Four fused feature maps, strides 4, 8, 16 and 32.
+
+        Raises:
+            UserError: a side of the image is not a multiple of 32.
+        """
+        _require_sides(image)
         x = self.patch_embed(image)
         features = []
         for i, (blocks, fusion) in enumerate(zip(self.blocks, self.fusions, strict=True)):
@@ -90,6 +83,31 @@ class Encoder(nn.Module):
             x = fusion(blocks(x), text.tokens, text.mask, text.pooled)
             features.append(x)
         return features
+
+
+def backbone_shapes(size: Size) -> dict[str, tuple[int, ...]]:
+    """Shapes of the tensors that VMamba's weights fill, under the names of ``Encoder``."""
+    settings = EncoderSettings(size, FusionSpec(), 3, release=False, backend="auto", seed=0)
+    with torch.device("meta"):
+        state = Encoder(settings).state_dict()
+    return {k: tuple(v.shape) for k, v in state.items() if not k.startswith("fusions.")}
+
+
+def _require_sides(image: Float[Tensor, "b 3 h w"]) -> None:
+    height, width = image.shape[2:]
+    if height % STRIDE or width % STRIDE or not height or not width:
+        raise UserError(
+            f"an image of {height} x {width} px does not fit the model: both sides must be"
+            f" multiples of {STRIDE}",
+            fix=[
+                f"resize it, or pad it to {_padded(height)} x {_padded(width)} px and cut the mask"
+            ],
+            slug="image_size",
+        )
+
+
+def _padded(side: int) -> int:
+    return max(1, -(-side // STRIDE)) * STRIDE
 
 
 def _fusion_shape(settings: EncoderSettings, channels: int, seed: str) -> FusionShape:
@@ -104,4 +122,6 @@ def _fusion_shape(settings: EncoderSettings, channels: int, seed: str) -> Fusion
         release=settings.release,
         backend=settings.backend,
         seed=seed,
+        dims=size.dims,
+        directions=settings.directions,
     )

@@ -1,0 +1,271 @@
+import argparse
+import json
+
+import pytest
+import torch
+from released import TINY, clip_tower, listed, released_state, vmamba_state
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+
+from remamber.errors import ExitCode, UserError
+from remamber.models import (
+    ModelInputs,
+    ReleasedReMamber,
+    Segmenter,
+    build_model,
+    from_pretrained,
+    from_release,
+)
+from remamber.models._release_keys import our_key
+from remamber.models._weights import convert_weights, inspect_weights
+from remamber.models._weights_config import KEY
+from remamber.plan.spec import ModelSpec, TextSpec
+
+TEXTS = ["the red ball", "the blue cone on the left"]
+
+
+def write(path, tensors, **beside):
+    torch.save({"model": tensors, **beside}, path)
+    return path
+
+
+def inspected(tmp_path, tensors):
+    return inspect_weights(write(tmp_path / "x.pth", tensors))
+
+
+def refused(function, *arguments):
+    with pytest.raises(UserError) as caught:
+        function(*arguments)
+    assert caught.value.exit_code == ExitCode.DAMAGED
+    return "\n".join([caught.value.what, *caught.value.where])
+
+
+def test_vmamba_b_fills_the_backbone_and_leaves_its_classifier(tmp_path):
+    found = inspected(tmp_path, listed("vmamba_base_ckpt_keys.csv"))
+    assert found.fits and found.kind == "vmamba"
+    assert "VMamba-B (s2l15)" in found.holds and "size base" in found.fit.what
+    assert (len(found.checkpoint.tensors), len(found.fit.used)) == (402, 398)
+    assert found.fit.left == (
+        "classifier.norm.weight",
+        "classifier.norm.bias",
+        "classifier.head.weight",
+        "classifier.head.bias",
+    )
+
+
+@pytest.mark.parametrize(("decoder", "tensors"), [("conv", 684), ("mamba", 834)])
+def test_the_released_checkpoints_fit_whole_with_their_text_tower(tmp_path, decoder, tensors):
+    model = f"ReMamber_{decoder.capitalize()}"
+    state = listed("release_state_dict_base.csv", model=model) | clip_tower()
+    path = tmp_path / "best_checkpoint.pth"
+    found = inspect_weights(write(path, state, args=argparse.Namespace(lr=1.0), epoch=49))
+    assert found.fits and found.kind == "released"
+    assert found.holds == f"ReMamber, {decoder} decoder, size base, with its text tower"
+    assert len(found.fit.used) == tensors
+    assert len(found.text.used) == 4 + 2 * 16
+    assert found.checkpoint.inert == ("argparse.Namespace",)
+
+
+@pytest.mark.parametrize("four_axes", [False, True])
+def test_a_converted_backbone_holds_the_files_values(tmp_path, four_axes):
+    state = vmamba_state(four_axes=four_axes)
+    out = tmp_path / "out.safetensors"
+    convert_weights(write(tmp_path / "x.pth", state), out)
+    converted = load_file(out)
+    used = {k: v for k, v in state.items() if not k.startswith("classifier.")}
+    assert {our_key(f"backbone.{k}") for k in used} == set(converted)
+    for key, value in used.items():
+        own = converted[our_key(f"backbone.{key}")]
+        assert torch.equal(own, value.reshape(own.shape)), key
+    assert inspect_weights(out).fits
+
+
+@pytest.mark.parametrize("decoder", ["conv", "mamba"])
+def test_a_converted_release_gives_the_releases_logits(tmp_path, decoder):
+    state = released_state(decoder)
+    out = tmp_path / "out.safetensors"
+    convert_weights(write(tmp_path / "x.pth", state | clip_tower()), out)
+    inputs = torch.randn(1, 3, 32, 64), torch.randn(1, 7, 24)
+    converted = from_pretrained(out)
+    assert isinstance(converted, ReleasedReMamber)
+    with torch.no_grad():
+        assert torch.equal(from_release(state)(*inputs), converted(*inputs))
+    assert inspect_weights(out).fits
+
+
+def test_a_converted_text_tower_loads_into_todays_transformers(tmp_path):
+    from transformers import CLIPTextConfig, CLIPTextModel
+
+    tower, out = clip_tower(), tmp_path / "out.safetensors"
+    convert_weights(write(tmp_path / "x.pth", released_state() | tower), out)
+    text = {
+        k.removeprefix("text.tower."): v
+        for k, v in load_file(out).items()
+        if k.startswith("text.tower.")
+    }
+    config = CLIPTextConfig(
+        vocab_size=50,
+        hidden_size=24,
+        intermediate_size=96,
+        projection_dim=24,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+    )
+    CLIPTextModel(config).load_state_dict(text)
+    key = "encoder.layers.1.mlp.fc1.weight"
+    assert torch.equal(text[key], tower[f"text_encoder.text_model.{key}"])
+
+
+def test_the_header_names_the_model_and_the_source(tmp_path):
+    out = tmp_path / "out.safetensors"
+    convert_weights(write(tmp_path / "x.pth", released_state("mamba")), out)
+    with safe_open(out, "pt") as stream:
+        said = json.loads(stream.metadata()[KEY])
+    assert (said["holds"], said["release"]["decoder"]) == ("released", "mamba")
+    assert said["release"]["size"]["dims"] == [32, 64, 96, 128]
+    assert said["source"][0] == "x.pth" and len(said["source"][1]) == 64
+
+
+def test_another_size_of_vmamba_is_recognised(tmp_path):
+    size = TINY._replace(dims=(96, 192, 384, 768), depths=(2, 2, 8, 2))
+    found = inspected(tmp_path, vmamba_state(size=size))
+    assert not found.fits
+    assert found.likely == "VMamba-T (s1l8), widths 96-192-384-768, depths 2-2-8-2"
+    out = tmp_path / "out.safetensors"
+    assert found.likely in refused(convert_weights, tmp_path / "x.pth", out)
+    assert not out.exists()
+
+
+def test_a_deeper_vmamba_b_has_tensors_too_many(tmp_path):
+    state = listed("vmamba_base_ckpt_keys.csv")
+    for i in range(15, 20):
+        for key in [k for k in state if k.startswith("layers.2.blocks.0.")]:
+            state[key.replace("blocks.0", f"blocks.{i}")] = state[key]
+    found = inspected(tmp_path, state)
+    assert not found.fits and "VMamba-B (s1l20)" in found.likely
+    assert "layers.2.blocks.15.norm.weight" in found.fit.extra
+
+
+def test_missing_and_renamed_tensors_are_named(tmp_path):
+    state = vmamba_state()
+    state["layers.0.blocks.0.op.D"] = state.pop("layers.0.blocks.0.op.Ds")
+    del state["layers.3.blocks.0.norm.weight"]
+    fit = inspected(tmp_path, state).fit
+    assert fit.extra == ("layers.0.blocks.0.op.D",)
+    assert fit.missing == ("layers.0.blocks.0.op.Ds", "layers.3.blocks.0.norm.weight")
+    assert [r.expected for r in fit.renamed] == ["layers.0.blocks.0.op.Ds"]
+    assert any("op.D for layers.0.blocks.0.op.Ds?" in line for line in fit.troubles())
+
+
+def test_a_text_tower_that_lacks_a_tensor_does_not_fit(tmp_path):
+    tower = clip_tower()
+    del tower["text_encoder.text_model.final_layer_norm.weight"]
+    found = inspected(tmp_path, released_state() | tower)
+    assert found.fit.fits and not found.fits
+    assert found.text.missing == ("final_layer_norm.weight",)
+
+
+@pytest.mark.parametrize(
+    ("key", "name"),
+    [
+        ("layers.0.blocks.0.attn.qkv.weight", "a Swin transformer, or LAVT"),
+        ("backbone.layers.0.blocks.0.attn.qkv.weight", "a Swin transformer, or LAVT"),
+        ("text_model.encoder.layers.0.self_attn.k_proj.weight", "a CLIP text tower alone"),
+        ("layer1.0.conv1.weight", "a ResNet"),
+        ("backbone.layers.0.mixer.A_log", "a Mamba language model"),
+        ("fc.weight", ""),
+    ],
+)
+def test_a_checkpoint_of_another_kind_is_refused_and_named(tmp_path, key, name):
+    message = refused(inspected, tmp_path, {key: torch.zeros(2, 2)})
+    assert ("likely" in message) == bool(name) and name in message and key in message
+
+
+def trained(seed=0, **spec):
+    spec = ModelSpec(text=TextSpec(length=6), **spec)
+    model = build_model(spec, ModelInputs(TEXTS, seed=seed)).eval()
+    with torch.no_grad():
+        for value in model.parameters():
+            value.add_(0.01 * torch.randn_like(value))
+    return model
+
+
+@pytest.mark.parametrize("decoder", ["conv", "mamba"])
+def test_a_saved_model_comes_back_with_its_words_and_logits(tmp_path, decoder):
+    model = trained(decoder=decoder)
+    model.save_pretrained(tmp_path / "saved")
+    again = from_pretrained(tmp_path / "saved")
+    assert isinstance(again, Segmenter) and again.spec == model.spec and not again.training
+    assert again.tokenizer.ids == model.tokenizer.ids
+    tokens, image = model.tokenizer(["blue ball"]), torch.randn(1, 3, 32, 32)
+    with torch.no_grad():
+        one, two = (m(image, tokens.ids, tokens.mask) for m in (model, again))
+    assert torch.equal(one, two)
+
+
+def test_a_saved_folder_says_what_it_holds(tmp_path):
+    folder = trained().save_pretrained(tmp_path / "saved")
+    config = json.loads((folder / "config.json").read_text())
+    assert config["spec"]["fusion"]["name"] == "twister"
+    assert config["vocabulary"][0] == "the"
+    with safe_open(folder / "model.safetensors", "pt") as stream:
+        assert json.loads(stream.metadata()[KEY]) == config
+    found = inspect_weights(folder)
+    assert found.fits and found.kind == "ours"
+
+
+def test_a_class_loads_its_own_kind_only(tmp_path):
+    released = from_release(released_state())
+    released.save_pretrained(tmp_path / "released")
+    trained().save_pretrained(tmp_path / "trained")
+    again = ReleasedReMamber.from_pretrained(tmp_path / "released")
+    assert again.shape == released.shape
+    assert "not those of" in refused(ReleasedReMamber.from_pretrained, tmp_path / "trained")
+    assert "not those of" in refused(Segmenter.from_pretrained, tmp_path / "released")
+
+
+def test_a_backbone_alone_is_no_model(tmp_path):
+    out = tmp_path / "out.safetensors"
+    convert_weights(write(tmp_path / "x.pth", vmamba_state()), out)
+    assert "holds 'backbone'" in refused(from_pretrained, out)
+
+
+def test_tensors_without_a_header_are_refused(tmp_path):
+    save_file({"a": torch.ones(1)}, tmp_path / "model.safetensors")
+    assert "does not say which model" in refused(from_pretrained, tmp_path)
+
+
+def test_a_header_that_lies_about_the_tensors_is_refused(tmp_path):
+    folder = trained().save_pretrained(tmp_path / "saved")
+    path = folder / "model.safetensors"
+    with safe_open(path, "pt") as stream:
+        header = stream.metadata()
+    header[KEY] = header[KEY].replace('"conv"', '"mamba"')
+    save_file(load_file(path), path, metadata=header)
+    assert "missing" in refused(from_pretrained, folder)
+
+
+def test_a_damaged_vocabulary_is_refused(tmp_path):
+    folder = trained().save_pretrained(tmp_path / "saved")
+    path = folder / "model.safetensors"
+    with safe_open(path, "pt") as stream:
+        header = stream.metadata()
+    header[KEY] = header[KEY].replace('"ball"', '"the"')
+    save_file(load_file(path), path, metadata=header)
+    assert "vocabulary" in refused(from_pretrained, folder)
+
+
+def test_nothing_is_fetched_unless_asked_for(tmp_path, monkeypatch):
+    import huggingface_hub
+
+    asked = []
+
+    def snapshot(name, *, local_files_only, **_):
+        asked.append((name, local_files_only))
+        raise huggingface_hub.errors.LocalEntryNotFoundError("not here")
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot)
+    with pytest.raises(UserError) as caught:
+        from_pretrained("owner/name")
+    assert caught.value.exit_code == ExitCode.MISSING and asked == [("owner/name", True)]
+    assert "hf download owner/name" in caught.value.fix

@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from remamber.ops import FOUR_WAYS
 from remamber.plan.spec import FusionSpec
 
 
@@ -26,6 +27,9 @@ class FusionShape(NamedTuple):
         backend: name of a scan implementation, or "auto".
         seed: initial weights follow from it and from a part's name alone, so that parts that
             two variants share start equal.
+        dims: C of all stages, over which a variant's parameters are balanced; none if there is
+            this stage alone.
+        directions: the orders in which a spatial scan reads the image.
     """
 
     spec: FusionSpec
@@ -37,6 +41,8 @@ class FusionShape(NamedTuple):
     release: bool
     backend: str
     seed: str
+    dims: tuple[int, ...] = ()
+    directions: tuple[int, ...] = FOUR_WAYS
 
 
 class Fusion(Protocol):

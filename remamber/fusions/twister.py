@@ -9,13 +9,22 @@ from torch import Tensor, nn
 from remamber.fusions import FusionShape
 from remamber.fusions._interaction import GlobalInteraction, LocalInteraction
 from remamber.fusions._scan_order import parts_of
-from remamber.layers.channel_scan import ChannelScan
+from remamber.layers.channel_scan import ChannelScan, GatedScan
+from remamber.layers.dual_scan import dual_spatial_scan
+from remamber.layers.mamba_channel_scan import MambaBlock
 from remamber.layers.norm import LayerNorm2d
 from remamber.layers.seeding import seeded
 from remamber.layers.spatial_scan import SpatialScan
 from remamber.registry import FUSIONS, SCAN_ORDERS
 
 register = FUSIONS.register
+CHANNEL_SCANS: dict[str, Callable[..., nn.Module]] = {"two-way": GatedScan, "causal": MambaBlock}
+"""What reads the channels, by its name in the spec: the release's scan, or Mamba's own block."""
+SPATIAL_SCANS: dict[str, Callable[..., nn.Module]] = {
+    "selective": SpatialScan,
+    "ssd": dual_spatial_scan,
+}
+"""What reads the image, by its name in the spec: the release's SS2D, or one of Mamba-2's kind."""
 
 
 class TwistingLayer(nn.Module):
@@ -34,10 +43,16 @@ class TwistingLayer(nn.Module):
     def __init__(self, shape: FusionShape, *, parts: int, name: str) -> None:
         super().__init__()
         self.order = SCAN_ORDERS.get(shape.spec.scan_order)
-        c, cube = shape.channels, parts * shape.channels
+        c, cube, grid = shape.channels, parts * shape.channels, shape.channel_grid
+        channel_scan = CHANNEL_SCANS[shape.spec.channel_scan]
+        spatial_scan = SPATIAL_SCANS[shape.spec.spatial_scan]
         build: dict[str, Callable[[], nn.Module]] = {
-            "channel": lambda: ChannelScan(shape.channel_grid, backend=shape.backend),
-            "spatial": lambda: SpatialScan(cube, c, backend=shape.backend),
+            "channel": lambda: ChannelScan(
+                grid, scan=channel_scan(grid * grid, backend=shape.backend)
+            ),
+            "spatial": lambda: spatial_scan(
+                cube, c, directions=shape.directions, backend=shape.backend
+            ),
             "project": lambda: nn.Conv2d(cube, c, 1, bias=False),
         }
         self.norm = LayerNorm2d(c)

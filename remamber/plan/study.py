@@ -7,9 +7,13 @@ from typing import Annotated, Any, Literal, NamedTuple
 from pydantic import Field
 
 from remamber.errors import UserError
+from remamber.plan.scan_shapes import require_case
 from remamber.plan.spec import Positive, RunSpec, Strict
 from remamber.plan.strict_toml import Layer, merge, nested, read_toml, validate
 from remamber.registry import FUSIONS, MODELS, SCAN_ORDERS, TASKS, unknown
+
+SHELVES = {"model.name": MODELS, "model.fusion.name": FUSIONS}
+"""Keys of a grid whose values are a shelf's names, which other packages may add to."""
 
 QUICK = "quick"
 PAPER = "paper"
@@ -19,10 +23,12 @@ class Profile(Strict):
     """A scale at which the same grid runs: its seeds and what it sets in the run.
 
     ``jobs`` runs go side by side with ``threads`` each, unless the command line says otherwise;
-    without ``threads`` they share the cores.
+    without ``threads`` they share the cores. ``only`` leaves out all other rows of the grid,
+    again unless the command line names some.
     """
 
     summary: str
+    only: tuple[str, ...] = ()
     seeds: tuple[Annotated[int, Field(ge=0)], ...] = (0,)
     bounds: bool = True
     jobs: Positive = 1
@@ -63,17 +69,46 @@ class FigureView(Strict):
     metric: str = "mIoU"
 
 
-class Analysis(Strict):
-    """One file of ``analysis/``: the question that a study's report answers."""
+class Question(Strict):
+    """What every file of ``analysis/`` holds, whatever is measured."""
 
     title: str
     paper: str
     experiment: str
     question: str
+    figure: tuple[FigureView, ...] = ()
+
+
+class Analysis(Question):
+    """The question of a study of accuracy."""
+
     published: str | None = None
     published_dataset: str | None = None
     table: TableView
-    figure: tuple[FigureView, ...] = ()
+
+
+class KernelsView(Strict):
+    """How a report of kernel times is laid out.
+
+    ``baselines`` and ``peers`` are implementations: those that the scan in use is compared with
+    by name, the first of them in the verdict and the figures too, and those of other projects,
+    of which it is compared with the fastest. ``labels`` gives implementations names.
+    """
+
+    baselines: Annotated[tuple[str, ...], Field(min_length=1)]
+    peers: tuple[str, ...]
+    labels: dict[str, str] = {}
+
+    @property
+    def baseline(self) -> str:
+        """The first of the baselines."""
+        return self.baselines[0]
+
+
+class KernelAnalysis(Question):
+    """The question of a study of kernel times."""
+
+    kernels: KernelsView
 
 
 class Choices(NamedTuple):
@@ -137,12 +172,24 @@ def load_experiment(path: Path) -> Experiment:
 
 
 def load_analysis(path: Path) -> Analysis:
-    """Read and check an analysis file.
+    """Read and check an analysis file of a study of accuracy.
 
     Raises:
         UserError: missing file, unknown key or bad value, by file and key.
     """
     return validate(Analysis, [(str(path), read_toml(path))])
+
+
+def load_question(path: Path) -> Analysis | KernelAnalysis:
+    """Read and check an analysis file of any kind.
+
+    Raises:
+        UserError: missing file, unknown key or bad value, by file and key.
+    """
+    content = read_toml(path)
+    if "kernels" in content:
+        return validate(KernelAnalysis, [(str(path), content)])
+    return validate(Analysis, [(str(path), content)])
 
 
 def expand(experiment: Experiment, choices: Choices, *, origin: str) -> list[RunSpec]:
@@ -160,7 +207,7 @@ def expand(experiment: Experiment, choices: Choices, *, origin: str) -> list[Run
         raise unknown("profile", choices.profile, experiment.profiles)
     profile = experiment.profiles[choices.profile]
     specs = []
-    for cell in _cells(experiment, choices.only):
+    for cell in _cells(experiment, choices.only or profile.only):
         for seed in choices.seeds if choices.seeds is not None else profile.seeds:
             row: dict[str, Any] = {}
             for key, value in cell.items():
@@ -183,25 +230,36 @@ def require_entries(spec: RunSpec) -> None:
     MODELS.require(spec.model.name)
     FUSIONS.require(spec.model.fusion.name)
     SCAN_ORDERS.require(spec.model.fusion.scan_order)
+    if spec.kernels is not None:
+        require_case(spec.kernels.case)
 
 
 def _cells(experiment: Experiment, only: tuple[str, ...]) -> list[dict[str, Any]]:
-    keys = list(experiment.grid)
-    cells = [dict(zip(keys, values, strict=True)) for values in product(*experiment.grid.values())]
+    wanted = [_filter(text, experiment) for text in only]
+    grid = {key: list(values) for key, values in experiment.grid.items()}
+    for key, value in wanted:
+        grid[key] += [value] if value not in map(str, grid[key]) else []
+    cells = [dict(zip(grid, values, strict=True)) for values in product(*grid.values())]
     if not only:
         return cells
-    wanted = [_filter(text, experiment) for text in only]
     return [c for c in cells if any(str(c[key]) == value for key, value in wanted)]
 
 
 def _filter(text: str, experiment: Experiment) -> tuple[str, str]:
-    """``scan_order=channel`` or just ``channel`` as (dotted key, value)."""
+    """``scan_order=channel`` or just ``channel`` as (dotted key, value).
+
+    An entry of the shelf that a key names is a row too, whether the study has it or not: so a
+    fusion from another package is compared with those of the paper.
+    """
     name, _, value = text.rpartition("=")
     keys = [k for k in experiment.grid if not name or k == name or k.endswith(f".{name}")]
     if not keys:
         raise unknown("grid key", name, experiment.grid)
     for key in keys:
         if value in map(str, experiment.grid[key]):
+            return key, value
+    for key in keys:
+        if key in SHELVES and value in SHELVES[key].names():
             return key, value
     known = [str(v) for key in keys for v in experiment.grid[key]]
     raise unknown("variant", value, known)

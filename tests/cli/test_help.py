@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-COMMANDS = ["", "ablate", "report", "list", "doctor"]
+COMMANDS = ["", "ablate", "speed", "report", "weights", "new", "list", "doctor"]
 HEAVY = ("torch", "transformers", "numba", "numpy", "pandas", "plotly", "scipy")
 
 

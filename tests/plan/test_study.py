@@ -1,14 +1,17 @@
 import pytest
 
 from remamber.errors import ExitCode, UserError
-from remamber.plan.spec import RunSpec, TrainSpec
+from remamber.plan.scan_shapes import SHAPES
+from remamber.plan.spec import KernelsSpec, ModelSpec, RunSpec, TrainSpec
 from remamber.plan.study import (
+    Analysis,
     Choices,
     expand,
     find_study,
-    load_analysis,
     load_experiment,
+    load_question,
     parse_override,
+    require_entries,
     studies_folder,
     study_names,
 )
@@ -45,9 +48,9 @@ def test_every_shipped_study_loads_and_has_its_analysis():
     assert "scans" in study_names()
     for name in study_names():
         load_experiment(find_study(name))
-        analysis = load_analysis(studies_folder("analysis") / f"{name}.toml")
+        analysis = load_question(studies_folder("analysis") / f"{name}.toml")
         assert analysis.experiment == name
-        if analysis.published:
+        if isinstance(analysis, Analysis) and analysis.published:
             assert (studies_folder("analysis") / analysis.published).exists()
 
 
@@ -146,3 +149,33 @@ def test_equal_specs_have_one_run_id_and_any_change_gives_another():
     changed = spec.model_copy(update={"seed": 1})
     assert changed.digest != spec.digest
     assert changed.run_id != spec.run_id
+
+
+def test_a_profile_may_run_a_part_of_the_grid_and_the_command_line_another():
+    experiment = load_experiment(find_study("scan_kernels"))
+
+    def cases(**chosen):
+        return [s.kernels.case for s in expand(experiment, Choices(**chosen), origin="x")]
+
+    assert cases() == ["s1_256", "s3_256", "ch2", "mamba", "start-up"]
+    assert cases(only=("s2_480",)) == ["s2_480"]
+    assert set(cases(profile="full")) == {*SHAPES, "start-up"}
+
+
+def test_an_unknown_kernel_case_names_the_nearest():
+    experiment = load_experiment(find_study("scan_kernels"))
+    wrong = parse_override("kernels.case=s1_265")
+    with pytest.raises(UserError, match="unknown kernel case 's1_265'") as caught:
+        spec = expand(experiment, Choices(only=("mamba",)), origin="x")[0]
+        kernels = spec.kernels.model_copy(update=wrong["kernels"])
+        require_entries(spec.model_copy(update={"kernels": kernels}))
+    assert "'s1_256'" in caught.value.fix[0]
+
+
+def test_a_kernels_time_belongs_to_no_model_or_data():
+    timed = RunSpec(task="kernels", kernels=KernelsSpec())
+    other = timed.model_copy(update={"model": ModelSpec(size="base"), "scan_backend": "cpu"})
+    assert other.digest == timed.digest
+    kernels = timed.kernels.model_copy(update={"code": "changed"})
+    assert timed.model_copy(update={"kernels": kernels}).digest != timed.digest
+    assert timed.run_id.startswith("kernels-s1_256-cpu-")

@@ -1,0 +1,76 @@
+"""The selective SSM of a sequence with a text in front of it, read both ways."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from remamber.layers.ssm import SelectiveSSM
+from remamber.ops import directional_scan
+from remamber.ops.cross_scan import BACKWARD
+
+
+class PrefixedScan(NamedTuple):
+    """Outputs of a scan at the positions of the prefix and at those of the sequence."""
+
+    prefix: Float[Tensor, "b t d"]
+    sequence: Float[Tensor, "b l d"]
+
+
+class PrefixSSM(SelectiveSSM):
+    """SelectiveSSM that reads ``[prefix; sequence]`` and ``[prefix; reversed sequence]``.
+
+    The prefix is read forward both times, so that each way enters the sequence in a state that
+    holds the prefix. Laid out once, as ``[prefix; sequence; reversed prefix]``, which the one
+    way reads from the start and the other from the end; what a way says behind the sequence is
+    left out, so nothing of the sequence enters the prefix.
+
+    Args:
+        d_inner: channels of the sequence.
+        dt_rank: rank of the projection that makes dt.
+        directions: the ways, 0 from the start and ``BACKWARD`` from the end.
+        backend: name of a scan implementation, or "auto".
+    """
+
+    def __init__(
+        self,
+        d_inner: int,
+        *,
+        dt_rank: int,
+        directions: Sequence[int] = (0, BACKWARD),
+        backend: str = "auto",
+    ) -> None:
+        super().__init__(d_inner, dt_rank=dt_rank, directions=directions, backend=backend)
+
+    def scan(
+        self, prefix: Float[Tensor, "b t d"], sequence: Float[Tensor, "b l d"]
+    ) -> PrefixedScan:
+        """Scan and sum over the ways, in float32 under mixed precision too.
+
+        A prefix whose first steps are zero gives the same as one without those steps: neither
+        the state nor the output leaves zero before the first step that is not.
+        """
+        t, end = prefix.shape[1], prefix.shape[1] + sequence.shape[1]
+        u = torch.cat([prefix, sequence, prefix.flip(1)], dim=1).unsqueeze(1)
+        delta, matrix_in, matrix_out = self.project(u)
+        speaks = matrix_out.new_ones(len(self.directions), u.shape[2])
+        for i, way in enumerate(self.directions):
+            speaks[i, slice(t) if way else slice(end, None)] = 0.0
+        skip = self.Ds.float()
+        y = directional_scan(
+            u,
+            delta,
+            -torch.exp(self.A_logs.float()),
+            matrix_in,
+            matrix_out * speaks[:, None, :, None],
+            skip,
+            self.dt_projs_bias.float().reshape(-1),
+            True,
+            directions=self.directions,
+            backend=self.backend,
+        ).squeeze(1)
+        # Either end holds one way's output, if there is that way, and the skip connections of all.
+        twice = prefix * skip.view(len(self.directions), -1).sum(0)
+        return PrefixedScan(y[:, :t] + y[:, end:].flip(1) - twice, y[:, t:end])

@@ -217,7 +217,7 @@ def _data_place(request: Request, emit: Emit) -> DataPlace:
 
 def _set_threads(request: Request) -> int:
     """Threads that the run computes with; a task without a model needs no torch, and one thread."""
-    if request.spec.train is None:
+    if request.spec.train is None and request.spec.kernels is None:
         return 1
     import torch
 

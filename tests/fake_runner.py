@@ -98,6 +98,11 @@ def _do(word: str, spec: Any, store: Any) -> int:
 
 
 def _finish(spec: Any, store: Any) -> None:
+    if spec.kernels is not None:
+        from simulated_kernels import kernel_record
+
+        store.write_record(kernel_record(spec))
+        return
     record = fake_record(spec)
     if spec.task != "train":
         store.write_record(record)
@@ -140,6 +145,7 @@ def main() -> int:
         pair.split("=") for pair in os.environ.get("FAKE_RUNNER", "").split() if "=" in pair
     )
     key = spec.model.fusion.scan_order if spec.task == "train" else spec.task
+    key = spec.kernels.case if spec.kernels is not None else key
     word = words.get(f"s{spec.seed}") or words.get(key, "ok")
     while True:
         try:

@@ -1,84 +1,31 @@
 """What ``ablate`` does: data, plan, runs, report; each step tells the user on standard error."""
 
 import json
-import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
-from typing import Any
+from dataclasses import replace
 
-from remamber.cli._display import first_line, open_display
-from remamber.cli._duration import parse_duration
+from remamber.cli._execution import (
+    Wish,
+    conclude,
+    launch_runs,
+    retire,
+    tell_commands,
+    telling,
+)
 from remamber.cli._plan_view import plan_document, plan_text
-from remamber.cli._progress import Progress
-from remamber.cli._reporting import show, write_report
 from remamber.cli._settings import Settings, require_writable
 from remamber.cli._streams import Streams
-from remamber.cli._study import OnProgress, Study, with_data, with_steps
-from remamber.errors import ExitCode, UserError
+from remamber.cli._study import Study, with_data, with_steps
+from remamber.errors import ExitCode
 from remamber.launch import (
     Errand,
-    Launcher,
-    Outcome,
     Plan,
     open_launcher,
     plan_launch,
     require_budget,
     steps_within,
 )
-from remamber.plan.study import StudyRuns
 from remamber.record.environment import usable_cores
-from remamber.record.store import Claimed, Store
-
-
-@dataclass(frozen=True)
-class Wish:
-    """How the user wants a study to be run and shown.
-
-    Attributes:
-        name: the study as it was given.
-        command: the whole command line.
-        launcher: entry of the launcher shelf.
-        jobs: runs at a time; None leaves it to the profile.
-        budget_s: seconds for everything, None for the study's own number of steps.
-        dry_run: stop after the plan.
-        fresh: run again what is recorded.
-        fail_fast: stop after the first failure.
-        as_json: print a document instead of a table.
-        open_page: open the report in a browser.
-        single_file: make the HTML page independent of files beside it.
-    """
-
-    name: str
-    command: str
-    launcher: str = "local"
-    jobs: int | None = None
-    budget_s: float | None = None
-    dry_run: bool = False
-    fresh: bool = False
-    fail_fast: bool = False
-    as_json: bool = False
-    open_page: bool = False
-    single_file: bool = False
-
-    @classmethod
-    def of(cls, options: Mapping[str, Any], *, command: str) -> "Wish":
-        """Those of a command's options that are about running and showing.
-
-        Args:
-            options: by the command's argument names.
-            command: the whole command line.
-
-        Raises:
-            UserError: the budget is not a time.
-        """
-        names = {field.name for field in fields(cls)} & options.keys()
-        budget = options["budget"]
-        return cls(
-            name=options["study"],
-            command=command,
-            budget_s=parse_duration(budget) if budget is not None else None,
-            **{name: options[name] for name in names},
-        )
+from remamber.record.store import Store
 
 
 def ablation(study: Study, wish: Wish, *, settings: Settings, streams: Streams) -> ExitCode:
@@ -95,7 +42,8 @@ def ablation(study: Study, wish: Wish, *, settings: Settings, streams: Streams) 
         study,
         root=settings.data_root,
         workers=usable_cores(),
-        on_progress=_telling(streams),
+        on_progress=telling(streams),
+        download=settings.download,
     )
     errand = _errand(study, wish, settings)
     study, errand, plan = _planned(study, errand, wish, streams)
@@ -106,13 +54,14 @@ def ablation(study: Study, wish: Wish, *, settings: Settings, streams: Streams) 
         return ExitCode.DONE
     streams.say(plan_text(study, plan, settings, errand=errand))
     if wish.fresh:
-        _retire(study, errand.store)
+        retire(study, errand.store)
     runs = study.runs(wish.command)
-    errand.store.write_study_runs(runs)
-    outcomes = _launch(launch, study, errand, plan, streams)
+    for part in study.parts or (study,):
+        errand.store.write_study_runs(part.runs(wish.command))
+    outcomes = launch_runs(launch, study, errand, plan, streams)
     if wish.launcher == "emit":
-        return _emitted(study, outcomes, wish, streams)
-    return _conclude(study, runs, outcomes, wish, settings=settings, streams=streams)
+        return tell_commands(study, outcomes, wish, streams)
+    return conclude(study, runs, outcomes, wish, settings=settings, streams=streams)
 
 
 def _errand(study: Study, wish: Wish, settings: Settings) -> Errand:
@@ -136,7 +85,7 @@ def _planned(
     timing = wish.dry_run or wish.budget_s is not None
     if wish.budget_s is not None:
         require_budget(wish.budget_s)
-    tell = _telling(streams)
+    tell = telling(streams)
 
     def plan_of(errand: Errand) -> Plan:
         return plan_launch(
@@ -155,125 +104,3 @@ def _planned(
     study = with_steps(study, steps)
     errand = replace(errand, specs=study.all_specs)
     return study, errand, plan_of(errand)
-
-
-def _retire(study: Study, store: Store) -> None:
-    for spec in study.all_specs:
-        try:
-            store.retire(spec)
-        except Claimed as claimed:
-            raise UserError(
-                f"{study.label(spec)} cannot be run afresh: it is {claimed}",
-                fix=["wait for it to end, or leave --fresh out to share its result"],
-                exit_code=ExitCode.MISSING,
-                slug="claimed",
-                path=str(store.folder(spec)),
-            ) from claimed
-
-
-def _launch(
-    launch: Launcher, study: Study, errand: Errand, plan: Plan, streams: Streams
-) -> list[Outcome]:
-    todo = plan.todo()
-    if not todo:
-        return []
-    labels = [study.label(row.spec) for row in todo]
-    # The bounds train nothing: they are over before an estimate would help.
-    planned = [row.seconds if row.spec.train is not None else 0.0 for row in todo]
-    progress = Progress(labels, planned_s=planned, jobs=errand.jobs)
-    with open_display(progress, streams) as display:
-        errand = replace(errand, specs=tuple(r.spec for r in todo), on_event=display.hear)
-        return launch(errand)
-
-
-def _emitted(study: Study, outcomes: Sequence[Outcome], wish: Wish, streams: Streams) -> ExitCode:
-    commands = [outcome.message for outcome in outcomes]
-    if wish.as_json:
-        streams.result(json.dumps({"schema_version": 1, "commands": commands}, indent=1))
-    elif commands:
-        streams.result("\n".join(commands))
-    streams.say(f"when they are done: remamber-bench report {wish.name}")
-    return ExitCode.DONE
-
-
-def _conclude(
-    study: Study,
-    runs: StudyRuns,
-    outcomes: Sequence[Outcome],
-    wish: Wish,
-    *,
-    settings: Settings,
-    streams: Streams,
-) -> ExitCode:
-    store = Store(settings.store)
-    for outcome in outcomes:
-        if outcome.state == "failed":
-            _tell_failure(study, outcome, store, streams)
-    failed = _failed(outcomes)
-    _require_something(study, outcomes, store)
-    store.write_study_runs(runs.model_copy(update={"status": "finished"}))
-    rendered = write_report(wish.name, runs, settings=settings, single_file=wish.single_file)
-    show(rendered, streams, as_json=wish.as_json, open_page=wish.open_page)
-    return ExitCode.PARTIAL if failed else ExitCode.DONE
-
-
-def _require_something(study: Study, outcomes: Sequence[Outcome], store: Store) -> None:
-    """Raise a UserError if the user stopped it, or if there is not one record to report."""
-    failed = _failed(outcomes)
-    stopped = [o for o in outcomes if o.state == "stopped"]
-    if stopped or (any(o.state == "skipped" for o in outcomes) and not failed):
-        steps = [str(o.step) for o in stopped if o.step]
-        where = f" at step{'s' if len(steps) > 1 else ''} {', '.join(steps)}" if steps else ""
-        raise UserError(
-            f"stopped{where}; run the same command to go on",
-            exit_code=ExitCode.INTERRUPTED,
-            slug="interrupted",
-        )
-    if failed and not any(store.find(spec, any_status=True) for spec in study.specs):
-        raise UserError(
-            f"none of the {len(study.specs)} runs could be done",
-            where=[first_line(failed[0].message)],
-            fix=["mend what is said above and run the same command again"],
-            exit_code=_worst(failed),
-            slug="nothing_done",
-        )
-
-
-def _failed(outcomes: Sequence[Outcome]) -> list[Outcome]:
-    return [o for o in outcomes if o.state == "failed"]
-
-
-def _worst(failed: Sequence[Outcome]) -> ExitCode:
-    """One reason for all failures is the command's exit code; different ones are a failure."""
-    codes = {o.exit_code for o in failed}
-    known = {int(code) for code in ExitCode}
-    return ExitCode(codes.pop()) if len(codes) == 1 and codes <= known else ExitCode.PARTIAL
-
-
-def _tell_failure(study: Study, outcome: Outcome, store: Store, streams: Streams) -> None:
-    label = next(study.label(s) for s in study.all_specs if s.run_id == outcome.run_id)
-    streams.insist(f"error: {label} failed: {first_line(outcome.message)}")
-    details = outcome.message.split("\n")[1:]
-    for line in details or outcome.tail:
-        streams.insist(f"  {line}")
-    log = store.root / outcome.run_id / "stderr.log"
-    if log.is_file() and log.stat().st_size:
-        streams.insist(f"  log         {log}")
-
-
-def _telling(streams: Streams) -> OnProgress:
-    """Progress of something that has no bar of its own: a line at its start and its end."""
-    told: dict[str, int] = {}
-
-    def tell(what: str, done: int, total: int) -> None:
-        tenth = 10 * done // total if total else 0
-        if sys.stderr.isatty() and streams.display == "rich":
-            if told.get(what) != done:
-                streams.err.print(f"{what} {done}/{total}", end="\r", highlight=False)
-                if done == total:
-                    streams.say("")
-        elif what not in told or done == total or tenth // 5 > told[what] // 5:
-            streams.say(f"{what} {done}/{total}")
-        told[what] = done if streams.display == "rich" else tenth
-
-    return tell

@@ -10,7 +10,10 @@ from typer.core import TyperCommand, TyperGroup
 from remamber.cli.ablate import ablate
 from remamber.cli.doctor import doctor
 from remamber.cli.listing import list_entries
+from remamber.cli.new import new
 from remamber.cli.report import report
+from remamber.cli.speed import speed
+from remamber.cli.weights import weights
 from remamber.errors import ExitCode, UserError
 
 _HELP = """Train, ablate, measure and explain Mamba-based referring segmentation.
@@ -19,6 +22,7 @@ _HELP = """Train, ablate, measure and explain Mamba-based referring segmentation
 Start here:
   remamber-bench ablate scans            five scan orderings, minutes on a CPU
   remamber-bench ablate scans --dry-run  what it would do, and how long
+  remamber-bench speed --kernels         how fast the scan is here
   remamber-bench doctor                  what this machine can run
 """
 
@@ -35,14 +39,32 @@ _EXAMPLES = {
     "ablate": """\b
 Examples:
   remamber-bench ablate scans
-  remamber-bench ablate scans --seeds 0,1,2 --budget 1h
+  remamber-bench ablate all --seeds 0,1,2 --budget 3h
   remamber-bench ablate scans --data refcoco --data-root DIR --profile quick
+""",
+    "speed": """\b
+Examples:
+  remamber-bench speed --kernels
+  remamber-bench speed --kernels --profile full --threads 4
+  remamber-bench speed --kernels --only s1_480 --only mamba
 """,
     "report": """\b
 Examples:
   remamber-bench report scans --open
   remamber-bench report scans --format md,csv --out paper/
   remamber-bench report scans --store other/runs --json
+""",
+    "weights": """\b
+Examples:
+  remamber-bench weights check vssm_base_0229_ckpt_epoch_237.pth
+  remamber-bench weights convert best_checkpoint.pth --out best.safetensors
+  remamber-bench weights check best.safetensors --json
+""",
+    "new": """\b
+Examples:
+  remamber-bench new fusion my-fusion
+  remamber-bench new fusion my-fusion --to src/mypackage
+  remamber-bench new fusion my-fusion --quiet
 """,
     "list": """\b
 Examples:
@@ -66,7 +88,10 @@ _EXTRA = re.compile(r"^Got unexpected extra argument\(?s?\)? \((.+)\)$")
 
 _COMMANDS: dict[str, Callable[..., int]] = {
     "ablate": ablate,
+    "speed": speed,
     "report": report,
+    "weights": weights,
+    "new": new,
     "list": list_entries,
     "doctor": doctor,
 }

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from remamber.cli._study import Study, choose_profile, load_study
+from remamber.cli._study import ABLATIONS, ALL, Study, choose_profile, load_study, united
 from remamber.errors import UserError
 from remamber.plan.strict_toml import merge
 from remamber.plan.study import Choices, parse_override
@@ -35,13 +35,15 @@ def chosen_study(name: str, words: Words, *, root: Path | None) -> Study:
     """The study as the command line wants it, not yet bound to data.
 
     Args:
-        name: a shipped study, or a path that ends in ``.toml``.
+        name: a shipped study, ``all``, or a path that ends in ``.toml``.
         words: the options.
         root: the data root, which decides the default profile.
 
     Raises:
         UserError: an unknown name or key, or a bad value.
     """
+    if name == ALL:
+        return united([chosen_study(part, _for_all(words), root=root) for part in ABLATIONS])
     if words.data is not None:
         DATASETS.require(words.data)
     choices = Choices(
@@ -52,8 +54,24 @@ def chosen_study(name: str, words: Words, *, root: Path | None) -> Study:
     )
     study = load_study(name, choices)
     for spec in study.specs:
+        if spec.kernels is not None:
+            raise UserError(
+                f"study '{study.name}' times kernels and trains nothing",
+                fix=["remamber-bench speed --kernels"],
+                slug="not_an_ablation",
+            )
         DATASETS.require(spec.data.name)
     return study
+
+
+def _for_all(words: Words) -> Words:
+    if words.only:
+        raise UserError(
+            "--only chooses rows of one study, not of all",
+            fix=[f"remamber-bench ablate {ABLATIONS[0]} --only {words.only[0]}"],
+            slug="only_of_all",
+        )
+    return words
 
 
 def parse_seeds(text: str) -> tuple[int, ...]:

@@ -21,11 +21,11 @@ def plan_text(study: Study, plan: Plan, settings: Settings, *, errand: Errand) -
     size = (study.sizes or {}).get(data.train_split)
     counted = f", {size.refs:,} refs, {size.expressions:,} expressions to train on" if size else ""
     head = [
-        f"{experiment.title} ({experiment.paper}) - profile {profile}{summary}",
+        f"{study.title} - profile {profile}{summary}",
         f"  data    {data.name} at {data.image_size} px{counted}",
         f"          {study.location}",
         f"  store   {settings.store}",
-        f"  report  {settings.out / study.name}.md",
+        *(f"  report  {settings.out / part.name}.md" for part in study.parts or (study,)),
         "",
     ]
     width = max(len(study.label(spec)) for spec in (*study.all_specs, study.specs[0]))

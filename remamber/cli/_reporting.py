@@ -48,16 +48,30 @@ def write_report(
     )
 
 
-def show(rendered: "Rendered", streams: Streams, *, as_json: bool, open_page: bool) -> None:
-    """The table, or the document, on stdout; where the files are on stderr."""
+def show(
+    rendered: "dict[str, Rendered]", streams: Streams, *, as_json: bool, open_page: bool
+) -> None:
+    """The tables, or one document, on stdout; where the files are on stderr.
+
+    Args:
+        rendered: by study; the document of several holds each under its name.
+        streams: where to write.
+        as_json: the document.
+        open_page: open the (first) page in a browser.
+    """
+    documents = {name: report.results for name, report in rendered.items()}
     if as_json:
-        streams.result(json.dumps(rendered.results, indent=1))
+        several = {"schema_version": 1, "studies": documents}
+        document = several if len(documents) > 1 else next(iter(documents.values()))
+        streams.result(json.dumps(document, indent=1))
     else:
-        streams.result(rendered.terminal(streams.color, streams.width))
-    for kind in ("md", "html", "csv", "json"):
-        if kind in rendered.paths and (kind in ("md", "html") or not streams.quiet):
-            streams.insist(f"{kind:<6}  {rendered.paths[kind].absolute()}")
-    page = rendered.paths.get("html")
+        tables = [r.terminal(streams.color, streams.width) for r in rendered.values()]
+        streams.result("\n\n".join(tables))
+    for report in rendered.values():
+        for kind in ("md", "html", "csv", "json"):
+            if kind in report.paths and (kind in ("md", "html") or not streams.quiet):
+                streams.insist(f"{kind:<6}  {report.paths[kind].absolute()}")
+    page = next(iter(rendered.values())).paths.get("html")
     if open_page and page is not None:
         webbrowser.open(page.absolute().as_uri())
 

@@ -1,11 +1,11 @@
 """A study made ready to run: its specs with the data's fingerprint, their names, its question."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from remamber.plan.spec import DataSpec, RunSpec
+from remamber.plan.spec import DataSpec, ModelSpec, RunSpec, StartSpec, TextSpec
 from remamber.plan.strict_toml import merge
 from remamber.plan.study import (
     PAPER,
@@ -13,20 +13,25 @@ from remamber.plan.study import (
     Analysis,
     Choices,
     Experiment,
+    KernelAnalysis,
     StudyRuns,
     TableView,
     expand,
     find_study,
-    load_analysis,
     load_experiment,
+    load_question,
     studies_folder,
 )
 from remamber.registry import unknown
 
 if TYPE_CHECKING:
-    from remamber.datasets import SplitSize
+    from remamber.datasets import ReferringDataset, SplitSize
 
 OnProgress = Callable[[str, int, int], None]
+
+ALL = "all"
+ABLATIONS = ("scans", "fusion", "features")
+"""The studies that ``ablate all`` runs: Tables 3, 1 and 4, which share the full Twister."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,7 @@ class Study:
         bounds: the run that measures what the data allow, None if the profile wants none.
         sizes: of every split of the (first) data set.
         location: folder of the (first) data set.
+        parts: the studies whose runs these are, where they are several.
     """
 
     name: str
@@ -52,6 +58,14 @@ class Study:
     bounds: RunSpec | None = None
     sizes: "dict[str, SplitSize] | None" = None
     location: Path | None = None
+    parts: "tuple[Study, ...]" = ()
+
+    @property
+    def title(self) -> str:
+        """What it is about, with the paper's table."""
+        if self.parts:
+            return "; ".join(part.title for part in self.parts)
+        return f"{self.experiment.title} ({self.experiment.paper})"
 
     @property
     def all_specs(self) -> tuple[RunSpec, ...]:
@@ -62,6 +76,9 @@ class Study:
         """What a run is called: its place in the grid, and its seed where there are several."""
         if spec.task != self.specs[0].task:
             return spec.task
+        for part in self.parts:
+            if spec in part.specs:
+                return f"{part.name} {part.label(spec)}"
         content = spec.model_dump()
         words = [str(_at(content, key)) for key in self.experiment.grid]
         if len({s.seed for s in self.specs}) > 1:
@@ -91,20 +108,68 @@ def load_study(name: str, choices: Choices) -> Study:
     return Study(path.stem, path, experiment, choices, tuple(specs))
 
 
-def with_data(study: Study, *, root: Path | None, workers: int, on_progress: OnProgress) -> Study:
-    """Open, or generate, the data of every run and put its fingerprint into the specs.
+def united(parts: Sequence[Study]) -> Study:
+    """Several studies as one, each run once; they share their profile and their data."""
+    first = parts[0]
+    specs = tuple(dict.fromkeys(spec for part in parts for spec in part.specs))
+    return replace(first, name=ALL, specs=specs, parts=tuple(parts))
+
+
+def with_data(
+    study: Study,
+    *,
+    root: Path | None,
+    workers: int,
+    on_progress: OnProgress,
+    download: bool = False,
+) -> Study:
+    """Open, or generate, what every run reads and put its fingerprints into the specs.
+
+    Args:
+        study: what to run.
+        root: the data root, for data and for pretrained text encoders.
+        workers: processes that may generate data.
+        on_progress: told of anything that takes longer than a moment.
+        download: fetch a pretrained text encoder that is not on this machine.
 
     Raises:
         UserError: unknown data set, missing or damaged files, a split that it does not have.
     """
-    from remamber.datasets import DataPlace, ReferringDataset, open_dataset, split_sizes
+    from remamber.datasets import DataPlace, ReferringDataset, open_dataset
+    from remamber.plan.start_files import with_start_fingerprint
+    from remamber.plan.text_files import with_fingerprint
 
     place = DataPlace(root=root, workers=workers, on_progress=on_progress)
+    texts = dict.fromkeys(spec.model.text for spec in study.specs)
+    stamped = {text: with_fingerprint(text, root, download=download) for text in texts}
+    starts = dict.fromkeys(spec.model.start for spec in study.specs)
+    begun = {start: with_start_fingerprint(start, root) for start in starts}
     opened: dict[DataSpec, ReferringDataset] = {}
     for spec in study.specs:
         if spec.data not in opened:
             opened[spec.data] = open_dataset(spec.data, place)
-    specs = tuple(_stamp(spec, opened[spec.data].fingerprint) for spec in study.specs)
+    bound = [_bound(part, opened, Found(stamped, begun)) for part in study.parts or (study,)]
+    return united(bound) if study.parts else bound[0]
+
+
+class Found(NamedTuple):
+    """Parts of a spec with the fingerprints of the files that are there, by what was asked for."""
+
+    texts: dict[TextSpec, TextSpec]
+    starts: dict[StartSpec | None, StartSpec | None]
+
+    def model(self, asked: ModelSpec) -> ModelSpec:
+        """The model's spec with fingerprints."""
+        found = {"text": self.texts[asked.text], "start": self.starts[asked.start]}
+        return asked.model_copy(update=found)
+
+
+def _bound(study: Study, opened: "dict[DataSpec, ReferringDataset]", found: Found) -> Study:
+    from remamber.datasets import split_sizes
+
+    specs = tuple(
+        _stamp(spec, opened[spec.data].fingerprint, found.model(spec.model)) for spec in study.specs
+    )
     first = study.specs[0].data
     dataset = opened[first]
     sizes = split_sizes(dataset, dict.fromkeys((first.train_split, *first.splits)))
@@ -115,15 +180,17 @@ def with_data(study: Study, *, root: Path | None, workers: int, on_progress: OnP
 
 def with_steps(study: Study, steps: int) -> Study:
     """The same study with that many training steps in every run."""
+    if study.parts:
+        return united([with_steps(part, steps) for part in study.parts])
     override = {"train": {"steps": steps, "epochs": None}}
     choices = study.choices._replace(overrides=merge(study.choices.overrides, override))
     again = expand(study.experiment, choices, origin=str(study.path))
     pairs = zip(again, study.specs, strict=True)
-    specs = tuple(_stamp(new, old.data.fingerprint) for new, old in pairs)
+    specs = tuple(_stamp(new, old.data.fingerprint, old.model) for new, old in pairs)
     return replace(study, choices=choices, specs=specs)
 
 
-def find_analysis(name: str) -> Analysis:
+def find_analysis(name: str) -> Analysis | KernelAnalysis:
     """The question that goes with a study; a plain table where it has no analysis file.
 
     Raises:
@@ -138,7 +205,7 @@ def find_analysis(name: str) -> Analysis:
         candidates = [shipped]
     for candidate in candidates:
         if candidate.is_file():
-            return load_analysis(candidate)
+            return load_question(candidate)
     experiment = load_experiment(path)
     profile = next(iter(experiment.profiles))
     first = expand(experiment, Choices(profile=profile), origin=str(path))[0]
@@ -179,9 +246,10 @@ def choose_profile(name: str, *, given: str | None, data: str | None, root: Path
     return wanted if wanted in known else next(iter(known))
 
 
-def _stamp(spec: RunSpec, fingerprint: str) -> RunSpec:
+def _stamp(spec: RunSpec, fingerprint: str, found: ModelSpec) -> RunSpec:
     data = spec.data.model_copy(update={"fingerprint": fingerprint})
-    return spec.model_copy(update={"data": data})
+    model = spec.model.model_copy(update={"text": found.text, "start": found.start})
+    return spec.model_copy(update={"data": data, "model": model})
 
 
 def _at(content: Any, dotted: str) -> Any:  # noqa: ANN401 - any value of a spec

@@ -7,7 +7,9 @@ import typer
 
 from remamber.cli._options import ADVANCED, MODEL, TRAINING, WORKLOAD
 
-StudyName = Annotated[str, typer.Argument(metavar="STUDY", help="A study, or a path STUDY.toml.")]
+StudyName = Annotated[
+    str, typer.Argument(metavar="STUDY", help="A study, all, or a path STUDY.toml.")
+]
 Profile = Annotated[
     str | None,
     typer.Option(
@@ -129,6 +131,14 @@ DataRoot = Annotated[
         "--data-root",
         metavar="DIR",
         help="Folder of real data (env REMAMBER_BENCH_DATA_ROOT).",
+        rich_help_panel=ADVANCED,
+    ),
+]
+Download = Annotated[
+    bool | None,
+    typer.Option(
+        "--download",
+        help="Fetch a pretrained text encoder that is not on this machine.",
         rich_help_panel=ADVANCED,
     ),
 ]

@@ -30,6 +30,7 @@ def ablate(
     open_page: options.OpenPage = False,
     single_file: options.SingleFile = False,
     data_root: chosen.DataRoot = None,
+    download: chosen.Download = None,
     display: options.Display = "auto",
     quiet: options.Quiet = False,
     verbose: options.Verbose = 0,
@@ -40,12 +41,13 @@ def ablate(
 
     Writes records to runs/ and a report to reports/; the same command again goes on or reuses.
     """
-    from remamber.cli._ablation import Wish, ablation
+    from remamber.cli._ablation import ablation
     from remamber.cli._choices import Words, chosen_study
-    from remamber.cli._settings import resolve
+    from remamber.cli._execution import Wish
+    from remamber.cli._settings import Settings, resolve
 
     streams = options.streams(display, quiet=quiet, verbose=verbose, no_color=no_color)
-    given = {"store": store, "out": out, "data_root": data_root, "threads": threads}
+    given = {key: context.params[key] for key in Settings.model_fields}
     settings = resolve(given).settings
     wish = Wish.of(context.params, command=options.command_line(context))
     found = chosen_study(study, Words.of(context.params), root=settings.data_root)

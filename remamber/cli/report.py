@@ -60,5 +60,5 @@ def report(
     rendered = write_report(
         origin, runs, settings=settings, formats=chosen, single_file=single_file
     )
-    show(rendered, streams, as_json=as_json, open_page=open_page)
+    show({runs.study: rendered}, streams, as_json=as_json, open_page=open_page)
     return 0

@@ -1,5 +1,7 @@
 """The VSS block of VMamba: norm, SS2D and norm, MLP, each with a residual (paper 3.4)."""
 
+from collections.abc import Sequence
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -7,6 +9,7 @@ from torch.nn import functional as F
 
 from remamber.layers.norm import LayerNorm2d
 from remamber.layers.spatial_scan import SpatialScan, pointwise
+from remamber.ops import FOUR_WAYS
 
 
 class DropPath(nn.Module):
@@ -44,13 +47,21 @@ class VSSBlock(nn.Module):
     Args:
         channels: C.
         drop_path: rate of stochastic depth.
+        directions: the orders in which SS2D reads the image.
         backend: name of a scan implementation, or "auto".
     """
 
-    def __init__(self, channels: int, *, drop_path: float = 0.0, backend: str = "auto") -> None:
+    def __init__(
+        self,
+        channels: int,
+        *,
+        drop_path: float = 0.0,
+        directions: Sequence[int] = FOUR_WAYS,
+        backend: str = "auto",
+    ) -> None:
         super().__init__()
         self.norm = LayerNorm2d(channels)
-        self.op = SpatialScan(channels, channels, backend=backend)
+        self.op = SpatialScan(channels, channels, directions=directions, backend=backend)
         self.norm2 = LayerNorm2d(channels)
         self.mlp = Mlp(channels)
         self.drop_path = DropPath(drop_path)

@@ -44,9 +44,10 @@ def set_up(spec: RunSpec, context: TaskContext) -> Bench:
     refs = dataset.refs(spec.data.train_split)
     texts = [e.text for ref in refs for e in ref.expressions]
     backend = resolve_backend(spec.scan_backend, accelerator.device)
-    model = build_model(
-        spec.model, ModelInputs(texts=texts, backend=spec.scan_backend, seed=spec.seed)
+    inputs = ModelInputs(
+        texts=texts, backend=spec.scan_backend, seed=spec.seed, root=context.place.root
     )
+    model = build_model(spec.model, inputs)
     length = length_of(settings, len(refs))
     batches = TrainingBatches(
         dataset,

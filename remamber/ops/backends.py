@@ -12,6 +12,8 @@ from remamber.ops._contract import Backend, ScanBackend
 
 AUTO = "auto"
 _MODULES = {
+    "triton": "remamber.ops.triton",
+    "mamba-ssm": "remamber.ops.mamba_ssm",
     "cpu": "remamber.ops.cpu",
     "reference": "remamber.ops.reference",
 }
@@ -83,7 +85,10 @@ def probe_backend(name: str) -> Backend:
 
 
 def _serves(name: str, device: torch.device, dtype: torch.dtype) -> bool:
-    return load_backend(name).takes(device, dtype) and probe_backend(name).available
+    if not load_backend(name).takes(device, dtype):
+        return False
+    found = probe_backend(name)
+    return found.available and not found.by_name_only
 
 
 def _unusable(what: str) -> UserError:

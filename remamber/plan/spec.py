@@ -107,10 +107,10 @@ class ModelSpec(Strict):
             raise ValueError("start needs the vmamba backbone with scan_directions four")
         return self
 
-    def words(self) -> list[str]:
-        """What it is called in a run's name."""
+    def body(self) -> list[str]:
+        """What it is called without its fusion: name, size, and what is not the release's."""
         directions = [f"{word}-directions" for word in changed(self, "scan_directions")]
-        return [self.name, self.size, *changed(self, "backbone"), *directions, *self.fusion.words()]
+        return [self.name, self.size, *changed(self, "backbone"), *directions]
 
 
 class DataSpec(Strict):
@@ -214,6 +214,6 @@ class RunSpec(Strict):
             return f"{case}-t{self.kernels.threads or 0}-{self.digest[:8]}"
         words = [self.task, self.data.name, str(self.data.image_size)]
         if self.task == "train":
-            words[:1] = self.model.words()
+            words[:1] = [*self.model.body(), *self.model.fusion.words()]
             words.append(f"s{self.seed}")
         return f"{'-'.join(words)}-{self.digest[:8]}"

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
+from remamber.plan.spec import changed
 from remamber.record.schema import PRECISION, Record
 from remamber.report import format as fmt
 from remamber.report.document import Section
@@ -26,7 +27,7 @@ def condition(results: Results) -> str:
     parts = [
         each(records, _data),
         each(records, lambda r: f"{r.spec.data.image_size} px"),
-        each(records, lambda r: f"{r.spec.model.name} {r.spec.model.size}"),
+        each(records, _model),
         each(records, _length),
         f"{len(seeds)} seed{'s' if len(seeds) > 1 else ''}",
         each(records, _device),
@@ -34,6 +35,11 @@ def condition(results: Results) -> str:
         each(records, lambda r: f"{r.environment.scan_backend} scan"),
     ]
     return " · ".join(part for part in parts if part)
+
+
+def _model(record: Record) -> str:
+    model = record.spec.model
+    return " ".join([*model.body(), *changed(model.fusion, "channel_scan", "spatial_scan")])
 
 
 def provenance(results: Results) -> tuple[Section, ...]:

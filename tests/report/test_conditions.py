@@ -44,3 +44,18 @@ def test_a_precision_that_the_device_did_not_have_is_not_claimed(tmp_path):
     study.run_ids[:] = [spec.run_id]
     text = report_of(study, tmp_path)
     assert "fp32 (fp16 asked for)" in text
+
+
+def test_a_model_that_is_not_the_releases_is_named(tmp_path):
+    study = simulated_study(tmp_path, skill={}, images=10)
+    record = add_run(study, "spatial", skill=0.4, images=10)
+    model = record.spec.model
+    fusion = model.fusion.model_copy(update={"spatial_scan": "ssd"})
+    changes = {"backbone": "swin", "scan_directions": "one", "fusion": fusion}
+    spec = record.spec.model_copy(update={"model": model.model_copy(update=changes)})
+    named = {"spec": spec, "run_id": spec.run_id, "digest": spec.digest}
+    counts = study.store.counts_path(record).read_bytes()
+    assert f" {model.size} ·" in report_of(study, tmp_path)
+    study.store.write_record(record.model_copy(update=named), counts=counts)
+    study.run_ids[:] = [spec.run_id]
+    assert f" {model.size} swin one-directions ssd ·" in report_of(study, tmp_path)

@@ -1,0 +1,45 @@
+import importlib.util
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(__file__).parents[1] / "gpu_check.py"
+needs_triton = pytest.mark.skipif(
+    importlib.util.find_spec("triton") is None, reason="triton is not installed: pip install triton"
+)
+
+
+def _run(folder, budget):
+    command = [sys.executable, SCRIPT, folder, "--device", "cpu", "--batch", "1"]
+    subprocess.run([*command, "--budget", str(budget)], check=True, timeout=300)
+    return json.loads((folder / "gpu_check.json").read_text())
+
+
+@pytest.mark.slow
+@needs_triton
+def test_the_gpu_script_measures_everything_it_promises(tmp_path):
+    found = _run(tmp_path, 200)
+    assert set(found["tables"]) == {"errors", "SS2D, Triton", "selective scan", "tiles"}
+    assert {row["op"] for row in found["tables"]["errors"]} == {
+        "selective_scan",
+        "directional_scan",
+    }
+    assert all(0 < row["gradients"] < 1e-5 for row in found["tables"]["errors"])
+    fused = {(row["by"], row["pass"]) for row in found["tables"]["SS2D, Triton"]}
+    assert fused == {(f, p) for f in ("fused", "composed") for p in ("forward", "both")}
+    assert all(row["ms"] > 0 and row["of bandwidth"] > 0 for row in found["tables"]["SS2D, Triton"])
+    assert found["failed"] == found["left out"] == []
+    assert "mamba-ssm" in found["machine"]["backend mamba-ssm"]
+    report = (tmp_path / "gpu_check.md").read_text()
+    assert "## selective scan" in report
+
+
+@needs_triton
+def test_what_the_budget_leaves_no_time_for_is_listed(tmp_path):
+    found = _run(tmp_path, 1)
+    assert found["tables"] == {}
+    assert any("directional_scan triton" in item for item in found["left out"])
+    assert "## left out\n\n- errors:" in (tmp_path / "gpu_check.md").read_text()

@@ -50,9 +50,13 @@ class Shelf:
         return put
 
     @cached_property
+    def _own(self) -> dict[str, Entry]:
+        return {e.name: e for path in self._files() for e in _registered(path, self.package)}
+
+    @cached_property
     def entries(self) -> dict[str, Entry]:
         """All entries by name, own files first, then those of other installed packages."""
-        found = {e.name: e for path in self._files() for e in _registered(path, self.package)}
+        found = dict(self._own)
         for point in entry_points(group=self.package):
             found.setdefault(point.name, Entry(point.name, point.module, f"from {point.value}"))
         return found
@@ -65,16 +69,28 @@ class Shelf:
         """The entry of that name.
 
         Raises:
-            UserError: no such entry; the message lists the known names and the nearest.
+            UserError: no such entry, the message lists the known names and the nearest; or
+                another package's cannot be loaded.
         """
         if name not in self._loaded:
             self.require(name)
-            points = {p.name: p for p in entry_points(group=self.package)}
-            if name in points:
-                self._loaded[name] = points[name].load()
+            if name in self._own:
+                importlib.import_module(self._own[name].module)
             else:
-                importlib.import_module(self.entries[name].module)
+                self._loaded[name] = self._foreign(name)
         return self._loaded[name]
+
+    def _foreign(self, name: str) -> Any:  # noqa: ANN401 - as ``get``
+        point = {p.name: p for p in entry_points(group=self.package)}[name]
+        try:
+            return point.load()
+        except (ImportError, AttributeError) as error:
+            raise UserError(
+                f"{self.noun} '{name}' of another package cannot be loaded",
+                where=[f"{point.value}: {error}"],
+                fix=["install that package again, or correct its entry point"],
+                slug="entry_point_broken",
+            ) from error
 
     def require(self, name: str) -> None:
         """Raise a UserError that names the nearest entry unless ``name`` is on the shelf."""
@@ -103,7 +119,8 @@ def unknown(noun: str, name: str, known: Iterable[str], *, where: Iterable[str] 
 
 def _registered(path: Path, package: str) -> list[Entry]:
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    module = package if path.stem == package.rpartition(".")[2] else f"{package}.{path.stem}"
+    in_folder = path.parent.name == package.rpartition(".")[2]
+    module = f"{package}.{path.stem}" if in_folder else package
     return [
         Entry(name, module, (ast.get_docstring(node) or "").split("\n", 1)[0])
         for node in tree.body

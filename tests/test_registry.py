@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 
@@ -51,3 +52,41 @@ def test_another_package_can_add_an_entry(tmp_path, monkeypatch):
     shelf = Shelf("remamber.fusions", noun="fusion variant")
     assert "mine" in shelf.names()
     assert shelf.get("mine")() == 42
+
+
+def test_another_package_does_not_replace_an_entry_of_ours(tmp_path):
+    (tmp_path / "taking_tasks.py").write_text("def mine():\n    return 42\n")
+    info = tmp_path / "taking-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: taking\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[remamber.launch]\nlocal = taking_tasks:mine\n")
+    code = "from remamber.registry import LAUNCHERS; print(LAUNCHERS.get('local').__module__)"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip().startswith("remamber.launch")
+
+
+def test_an_entry_may_be_called_as_its_shelf(tmp_path, monkeypatch):
+    folder = tmp_path / "things"
+    folder.mkdir()
+    (folder / "things.py").write_text('@register("things")\ndef things():\n    """Things."""\n')
+    shelf = Shelf("remamber.things", noun="thing")
+    monkeypatch.setattr(shelf, "_files", lambda: sorted(folder.glob("*.py")))
+    assert shelf.entries["things"].module == "remamber.things.things"
+
+
+@pytest.mark.parametrize("value", ["nowhere_at_all:x", "json:nothing"])
+def test_a_broken_entry_of_another_package_is_named(tmp_path, monkeypatch, value):
+    info = tmp_path / "other-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: other\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(f"[remamber.fusions]\nbroken = {value}\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(UserError, match="'broken' of another package cannot be loaded") as caught:
+        Shelf("remamber.fusions", noun="fusion variant").get("broken")
+    assert value in caught.value.where[0]

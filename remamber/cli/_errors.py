@@ -13,7 +13,12 @@ def as_text(error: UserError) -> str:
     lines = [prefix + error.what, *(f"  {line}" for line in error.where)]
     for number, line in enumerate(error.fix):
         lines.append(f"  {'fix' if number == 0 else '':<10}  {line}")
-    return "\n".join(lines)
+    return "\n".join("\n".join(map(printable, line.split("\n"))) for line in lines)
+
+
+def printable(text: str) -> str:
+    """The text with control characters, which could steer a terminal, written as escapes."""
+    return "".join(c if c.isprintable() or c == "\t" else ascii(c)[1:-1] for c in text)
 
 
 def as_document(error: UserError) -> dict[str, Any]:

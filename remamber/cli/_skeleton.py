@@ -1,5 +1,7 @@
 """The skeleton of a fusion variant: its names, its file, and what to do with it."""
 
+import ast
+import importlib.util
 import keyword
 import re
 from importlib.resources import files
@@ -15,6 +17,7 @@ SHELF = Path("remamber/fusions")
 """The shelf, seen from the root of a checkout."""
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+_LONGEST = 60
 
 
 def write_skeleton(name: str, folder: Path) -> Path:
@@ -25,7 +28,8 @@ def write_skeleton(name: str, folder: Path) -> Path:
         folder: made if it is not there.
 
     Raises:
-        UserError: the name is not kebab-case or taken, or the file is there already (exit 2);
+        UserError: the name is not kebab-case or taken, also by a module or by what the skeleton
+            imports, or the file is there already (exit 2);
             the folder cannot be written (exit 3).
     """
     _require_name(name)
@@ -38,14 +42,9 @@ def write_skeleton(name: str, folder: Path) -> Path:
             path=str(path),
         )
     require_writable(folder.absolute(), what="the folder", option="--to")
-    words = name.split("-")
-    template = files("remamber.cli").joinpath("skeletons", "fusion.py.txt")
-    text = Template(template.read_text(encoding="utf-8")).substitute(
-        name=name,
-        class_name="".join(word.capitalize() for word in words),
-        title=" ".join(words).capitalize(),
-    )
-    write_whole(path, text.encode())
+    if not (folder / "__init__.py").exists() and importlib.util.find_spec(path.stem):
+        raise _taken(name, f"'{path.stem}' is a module already, which {path} would hide")
+    write_whole(path, _skeleton(name).encode())
     return path
 
 
@@ -55,7 +54,7 @@ def next_steps(name: str, path: Path, *, on_shelf: bool) -> list[str]:
     if on_shelf:
         test = f"  pytest tests/fusions/test_fusion_contract.py -k {name}"
         return ["it is on the shelf; next:", test, measure]
-    class_name = "".join(word.capitalize() for word in name.split("-"))
+    class_name = _class_name(name)
     return [
         "name it in the pyproject.toml of your package, and install that beside this one:",
         '  [project.entry-points."remamber.fusions"]',
@@ -65,8 +64,32 @@ def next_steps(name: str, path: Path, *, on_shelf: bool) -> list[str]:
     ]
 
 
+def _class_name(name: str) -> str:
+    return "".join(word.capitalize() for word in name.split("-"))
+
+
+def _skeleton(name: str) -> str:
+    template = files("remamber.cli").joinpath("skeletons", "fusion.py.txt")
+    return Template(template.read_text(encoding="utf-8")).substitute(
+        name=name, class_name=_class_name(name), title=" ".join(name.split("-")).capitalize()
+    )
+
+
+def _imported() -> set[str]:
+    """Names that the skeleton imports, which its class must not hide."""
+    nodes = ast.parse(_skeleton("my-fusion")).body
+    return {
+        alias.asname or alias.name
+        for node in nodes
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for alias in node.names
+    }
+
+
 def _require_name(name: str) -> None:
-    if not _NAME.fullmatch(name) or keyword.iskeyword(name):
+    class_name = _class_name(name)
+    known = _NAME.fullmatch(name) and len(name) <= _LONGEST
+    if not known or keyword.iskeyword(name) or keyword.iskeyword(class_name):
         raise UserError(
             f"'{name}' cannot be the name of a fusion: expected words of small letters and"
             " digits with hyphens between, and no word of Python's own",
@@ -74,9 +97,15 @@ def _require_name(name: str) -> None:
             slug="bad_name",
         )
     if name in FUSIONS.names():
-        raise UserError(
-            f"there is a fusion '{name}' already",
-            where=[f"known  {', '.join(FUSIONS.names())}"],
-            fix=[f"remamber-bench new fusion my-{name}"],
-            slug="name_taken",
-        )
+        raise _taken(name, f"there is a fusion '{name}' already", *FUSIONS.names())
+    if class_name in _imported():
+        raise _taken(name, f"the class {class_name} would hide what the skeleton imports")
+
+
+def _taken(name: str, what: str, *known: str) -> UserError:
+    return UserError(
+        what,
+        where=[f"known  {', '.join(known)}"] if known else [],
+        fix=[f"remamber-bench new fusion my-{name}"],
+        slug="name_taken",
+    )

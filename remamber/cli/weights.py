@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from remamber.cli import _options as options
+from remamber.cli._errors import printable
 
 if TYPE_CHECKING:
     from remamber.models._fit import Fit
@@ -89,9 +90,10 @@ def _lines(found: "Weights", out: Path | None) -> list[str]:
         rows["beside"] = f"not read: {_some(checkpoint.others, shown=12)}"
     if checkpoint.inert:
         rows["inert"] = f"not executed: {', '.join(checkpoint.inert)}"
-    lines = [f"{name:<8}  {text}" for name, text in rows.items()]
+    # Names in a file are whatever its writer chose: none may pass for a line of this report.
+    lines = [f"{name:<8}  {printable(text)}" for name, text in rows.items()]
     for fit in (found.fit, found.text):
-        lines += [f"  {line}" for line in fit.troubles()] if fit is not None else []
+        lines += [f"  {printable(line)}" for line in fit.troubles()] if fit is not None else []
     if found.likely:
         lines.append(f"{'likely':<8}  {found.likely}")
     verdict = f"fits {found.fit.what}" if found.fits else f"does not fit {found.fit.what}"
@@ -128,6 +130,7 @@ def _fit_document(fit: "Fit") -> dict[str, Any]:
         "too_many": list(fit.extra),
         "shape": [m._asdict() for m in fit.misshapen],
         "renamed": [r._asdict() for r in fit.renamed],
+        "type": list(fit.other_type),
         "not_finite": list(fit.not_finite),
     }
 

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from remamber.layers.ssm import SelectiveSSM
+from remamber.layers.ssm import SelectiveSSM, full_precision
 from remamber.ops import directional_scan
 from remamber.ops.cross_scan import BACKWARD
 
@@ -58,15 +58,15 @@ class PrefixSSM(SelectiveSSM):
         speaks = matrix_out.new_ones(len(self.directions), u.shape[2])
         for i, way in enumerate(self.directions):
             speaks[i, slice(t) if way else slice(end, None)] = 0.0
-        skip = self.Ds.float()
+        skip = full_precision(self.Ds)
         y = directional_scan(
             u,
             delta,
-            -torch.exp(self.A_logs.float()),
+            -torch.exp(full_precision(self.A_logs)),
             matrix_in,
             matrix_out * speaks[:, None, :, None],
             skip,
-            self.dt_projs_bias.float().reshape(-1),
+            full_precision(self.dt_projs_bias).reshape(-1),
             True,
             directions=self.directions,
             backend=self.backend,

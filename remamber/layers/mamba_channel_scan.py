@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from remamber.layers.ssm import initial_step_bias
+from remamber.layers.ssm import full_precision, initial_step_bias
 from remamber.ops import causal_conv1d, selective_scan
 
 
@@ -59,12 +59,12 @@ class MambaBlock(nn.Module):
         y = selective_scan(
             x,
             torch.matmul(self.dt_proj.weight, low.transpose(1, 2)),
-            -torch.exp(self.A_log.float()),
+            -torch.exp(full_precision(self.A_log)),
             B.transpose(1, 2),
             C.transpose(1, 2),
-            self.D.float(),
+            full_precision(self.D),
             z,
-            self.dt_proj.bias.float(),
+            full_precision(self.dt_proj.bias),
             delta_softplus=True,
             backend=self.backend,
         )

@@ -25,6 +25,11 @@ def initial_step_bias(like: Tensor) -> Tensor:
     return dt + torch.log(-torch.expm1(-dt))
 
 
+def full_precision(x: Tensor) -> Tensor:
+    """The values in float32, or as they are in float64: what a scan's own parameters run in."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
+
+
 class Projections(NamedTuple):
     """What the input decides about the scan at every position, for every direction.
 
@@ -116,11 +121,11 @@ class SelectiveSSM(nn.Module):
         return directional_scan(
             u,
             delta,
-            -torch.exp(self.A_logs.float()),
+            -torch.exp(full_precision(self.A_logs)),
             B,
             C,
-            self.Ds.float(),
-            self.dt_projs_bias.float().reshape(-1),
+            full_precision(self.Ds),
+            full_precision(self.dt_projs_bias).reshape(-1),
             True,
             directions=self.directions,
             backend=self.backend,

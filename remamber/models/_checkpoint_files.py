@@ -44,6 +44,9 @@ _VALUES = (
 )
 _PLACES = ("model", "state_dict", "module", "model_state_dict")
 _WRAPPERS = ("module.", "_orig_mod.")
+_DEEPEST = 16
+"""Containers within each other that are looked into; a container may hold itself."""
+
 _NAMED = re.compile(r"GLOBAL ([\w.]+)|function <[\w-]+ [\w-]+ ([\w.]+)>")
 
 Format = Literal["safetensors", "torch zip", "torch legacy"]
@@ -117,7 +120,8 @@ def _head(path: Path) -> bytes:
             slug="checkpoint_missing",
             path=str(path),
         ) from error
-    if head.lstrip()[:1] == b"<":
+    # The length that a safetensors file starts with may look like a tag.
+    if head.lstrip()[:1] == b"<" and not _is_safetensors(head):
         raise damaged(f"'{path.name}' is a web page, not a checkpoint", path)
     if head.startswith(b"version https://git-lfs"):
         raise damaged(f"'{path.name}' is a pointer to a file", path, fix="git lfs pull")
@@ -202,12 +206,14 @@ def _value_for(name: str, seen: set[str]) -> type:
     return type("InertValue", (), {"__new__": new, "__setstate__": forget})
 
 
-def _model_in(content: object, path: Path) -> tuple[dict[str, Tensor], tuple[str, ...]]:
+def _model_in(
+    content: object, path: Path, *, level: int = 0
+) -> tuple[dict[str, Tensor], tuple[str, ...]]:
     """The model's tensors, and the names of what else stands in the file."""
     if isinstance(content, Mapping):
         place = next((p for p in _PLACES if isinstance(content.get(p), Mapping)), None)
-        if place is not None:
-            tensors, _ = _model_in(content[place], path)
+        if place is not None and level < _DEEPEST:
+            tensors, _ = _model_in(content[place], path, level=level + 1)
             return tensors, tuple(str(key) for key in content if key != place)
         tensors = {str(k): v.detach() for k, v in content.items() if isinstance(v, Tensor)}
         if tensors:

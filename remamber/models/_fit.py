@@ -10,6 +10,7 @@ from torch import Tensor
 from remamber.errors import ExitCode, UserError
 
 _SHOWN = 6
+_FLOATS = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
 _RENAMED = 24
 """Missing tensors for which a renamed one is looked for; comparing names is slow."""
 
@@ -40,6 +41,7 @@ class Fit(NamedTuple):
         missing: tensors that the model needs.
         misshapen: tensors of another shape.
         renamed: guesses about extra and missing ones.
+        other_type: tensors that are not dense floating-point numbers, nor a counter.
         not_finite: used tensors that hold NaN or infinity.
     """
 
@@ -50,12 +52,14 @@ class Fit(NamedTuple):
     missing: tuple[str, ...]
     misshapen: tuple[Misshapen, ...]
     renamed: tuple[Renamed, ...]
+    other_type: tuple[str, ...]
     not_finite: tuple[str, ...]
 
     @property
     def fits(self) -> bool:
         """Whether the model gets every tensor and nothing is left over that is not known."""
-        return not (self.extra or self.missing or self.misshapen or self.not_finite)
+        wrong = self.misshapen or self.other_type or self.not_finite
+        return not (self.extra or self.missing or wrong)
 
     def troubles(self) -> list[str]:
         """One line for each kind of thing that does not fit; empty if all does."""
@@ -65,6 +69,7 @@ class Fit(NamedTuple):
             "too many": self.extra,
             "shape": shapes,
             "renamed": [f"{r.found} for {r.expected}?" for r in self.renamed],
+            "type": self.other_type,
             "not finite": self.not_finite,
         }
         return [f"{kind:<10}  {_some(keys)}" for kind, keys in kinds.items() if keys]
@@ -118,7 +123,8 @@ def fit_tensors(
         if not _same(found[k].shape, expected[k])
     )
     wrong = {m.key for m in misshapen}
-    used = tuple(k for k in common if k not in wrong)
+    typed = {k: _other_type(found[k]) for k in common if k not in wrong}
+    used = tuple(k for k, other in typed.items() if not other)
     return Fit(
         what=what,
         used=used,
@@ -127,6 +133,7 @@ def fit_tensors(
         missing=missing,
         misshapen=misshapen,
         renamed=_renamed({k: tuple(found[k].shape) for k in extra}, missing, expected),
+        other_type=tuple(f"{k} is {other}" for k, other in typed.items() if other),
         not_finite=tuple(k for k in used if not _finite(found[k])),
     )
 
@@ -146,6 +153,14 @@ def shapes_of(state: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
 def _same(found: Sequence[int], expected: Sequence[int]) -> bool:
     found, expected = tuple(found), tuple(expected)
     return found in (expected, (*expected, 1, 1)) and (found == expected or len(expected) == 2)
+
+
+def _other_type(tensor: Tensor) -> str:
+    """What a tensor is if it is no weight; empty if it can be one, or BatchNorm's counter."""
+    if tensor.layout is not torch.strided or tensor.is_meta:
+        return "without values" if tensor.is_meta else "sparse"
+    counter = tensor.ndim == 0 and tensor.dtype is torch.int64
+    return "" if counter or tensor.dtype in _FLOATS else str(tensor.dtype).removeprefix("torch.")
 
 
 def _finite(tensor: Tensor) -> bool:

@@ -1,8 +1,9 @@
-"""Models as folders: ``save_pretrained`` and ``from_pretrained``, as users of the Hub know them.
+"""Models as folders: ``save_pretrained``, ``from_pretrained`` and ``push_to_hub``, as on the Hub.
 
 A folder holds ``model.safetensors`` and ``config.json``; nothing is fetched unless asked for.
 """
 
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, Self, TypeVar
@@ -52,6 +53,36 @@ class Pretrained:
         write_whole(folder / CONFIG, config.model_dump_json(indent=1) + "\n")
         return folder
 
+    def push_to_hub(self, repository: str, *, private: bool = False) -> str:
+        """Upload what ``save_pretrained`` writes to the Hub; gives its address there.
+
+        Args:
+            repository: ``owner/name``, made if it is not there.
+            private: of a repository that is made.
+
+        Raises:
+            UserError: the Hub cannot be reached or refuses.
+        """
+        from huggingface_hub import HfApi
+        from huggingface_hub.errors import HfHubHTTPError
+
+        # Its bases are OSError and that of all errors of the HTTP client, whichever that is.
+        failures: tuple[type[Any], ...] = (*HfHubHTTPError.__bases__, ValueError)
+        with tempfile.TemporaryDirectory() as folder:
+            self.save_pretrained(folder)
+            try:
+                api = HfApi()
+                api.create_repo(repository, private=private, exist_ok=True)
+                return str(api.upload_folder(repo_id=repository, folder_path=folder))
+            # No network; no token, no right or no such owner; no valid name.
+            except failures as error:
+                raise UserError(
+                    f"could not upload to '{repository}'",
+                    where=[f"Hub  {str(error)[:200]}"],
+                    fix=["hf auth login"],
+                    slug="upload_failed",
+                ) from error
+
     @classmethod
     def from_pretrained(
         cls,
@@ -88,7 +119,7 @@ _Model = TypeVar("_Model", bound=Pretrained)
 
 
 def filled(model: _Model, saved: Saved) -> _Model:
-    """The model with saved weights, strictly, in evaluation mode.
+    """The model with saved weights, strictly, in evaluation mode; float64 ones stay so.
 
     Raises:
         UserError: a tensor is missing, too many or of another shape.
@@ -98,6 +129,8 @@ def filled(model: _Model, saved: Saved) -> _Model:
     left = (OUR_TEXT,) if saved.config.holds == "released" else ()
     what = f"the model that '{saved.path.name}' names"
     fit_tensors(saved.tensors, shapes, what=what, left=left).require(path=str(saved.path))
+    if any(tensor.dtype is torch.float64 for tensor in saved.tensors.values()):
+        module.double()
     module.load_state_dict(reshaped(saved.tensors, shapes))
     module.eval()
     return model
@@ -144,7 +177,8 @@ def _located(source: Path | str, *, download: bool) -> Path:
         folder = snapshot_download(
             str(source), allow_patterns=[WEIGHTS, CONFIG], local_files_only=not download
         )
-    except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
+    # A ValueError is a name that no repository can have.
+    except (LocalEntryNotFoundError, HfHubHTTPError, OSError, ValueError) as error:
         raise UserError(
             f"no weights '{source}': no such folder, and not in the local Hub cache",
             where=[] if not download else [f"Hub  {str(error).splitlines()[0][:200]}"],

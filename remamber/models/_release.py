@@ -14,7 +14,7 @@ from remamber.models._assembly import Decoder, build_decoder, mask_logits
 from remamber.models._fit import Fit, fit_tensors, reshaped, shapes_of
 from remamber.models._pretrained import Pretrained
 from remamber.models._release_keys import TEXT, our_key, released_key
-from remamber.models._sizes import ReleaseShape, Size
+from remamber.models._sizes import ReleaseShape, Size, outlandish
 from remamber.models._stages import Encoder, EncoderSettings
 from remamber.models._text import TextFeatures
 from remamber.models._weights_config import WeightsConfig
@@ -190,7 +190,15 @@ def release_shape(ours: Mapping[str, Tensor]) -> ReleaseShape:
         drop_path=_DROP_PATH,
     )
     depth = read.count(f"{fusion}layers")
-    return ReleaseShape(size, "mamba" if mamba else "conv", depth=depth, text_length=tokens)
+    shape = ReleaseShape(size, "mamba" if mamba else "conv", depth=depth, text_length=tokens)
+    if wrong := outlandish(shape):
+        raise UserError(
+            f"the weights are of no model: {wrong}",
+            fix=["give a whole checkpoint of the released ReMamber"],
+            exit_code=ExitCode.DAMAGED,
+            slug="weights_unknown",
+        )
+    return shape
 
 
 def backbone_dims(ours: Mapping[str, Tensor]) -> tuple[int, int, int, int]:

@@ -45,6 +45,25 @@ class ReleaseShape(NamedTuple):
     text_length: int
 
 
+_LARGEST = 1 << 16
+_DEEPEST = 1 << 10
+
+
+def outlandish(numbers: Size | ReleaseShape) -> str:
+    """Why no model has these numbers, which a file may claim; empty if one can."""
+    size = numbers.size if isinstance(numbers, ReleaseShape) else numbers
+    depths = [*size.depths, *size.decoder_depths]
+    widths = {*size.dims, size.channel_grid, size.interaction_width, size.text_width}
+    if isinstance(numbers, ReleaseShape):
+        depths.append(numbers.depth)
+        widths |= {numbers.text_length}
+    if min(widths) < 1 or max(*widths, size.decoder_width) > _LARGEST or size.decoder_width < 0:
+        return f"a width or length is not between 1 and {_LARGEST:,}"
+    if min(*depths, size.text_layers) < 0 or max(*depths, size.text_layers) > _DEEPEST:
+        return f"a depth is not between 0 and {_DEEPEST:,}"
+    return ""
+
+
 SIZES = {
     "tiny": Size(
         dims=(32, 64, 96, 128),

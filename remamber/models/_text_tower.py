@@ -53,7 +53,7 @@ def fit_text_tower(tower: Mapping[str, Tensor]) -> Fit:
 
 
 def _shape(tensors: Mapping[str, Tensor], key: str) -> tuple[int, int]:
-    if key not in tensors or tensors[key].ndim != 2:
+    if key not in tensors or tensors[key].ndim != 2 or not tensors[key].numel():
         raise UserError(
             f"the text tower in the checkpoint is not CLIP's: {key} is missing",
             fix=["give a whole checkpoint of the released ReMamber"],

@@ -2,10 +2,10 @@
 
 from typing import Any, Literal
 
-from pydantic import ValidationError, field_serializer
+from pydantic import ValidationError, field_serializer, model_validator
 
 from remamber.errors import ExitCode, UserError
-from remamber.models._sizes import ReleaseShape, Size
+from remamber.models._sizes import ReleaseShape, Size, outlandish
 from remamber.plan.spec import ModelSpec, Strict
 
 KEY = "remamber"
@@ -33,6 +33,17 @@ class WeightsConfig(Strict):
     spec: ModelSpec | None = None
     vocabulary: tuple[str, ...] = ()
     source: tuple[str, str] | None = None
+
+    @model_validator(mode="after")
+    def _says_what_it_holds(self) -> "WeightsConfig":
+        wanted = {"backbone": self.size, "released": self.release, "model": self.spec}
+        if wanted[self.holds] is None:
+            raise ValueError(f"nothing says which {self.holds} it is")
+        numbers = outlandish(self.size) if self.size else ""
+        numbers = numbers or (outlandish(self.release) if self.release else "")
+        if numbers:
+            raise ValueError(numbers)
+        return self
 
     @field_serializer("size", "release")
     def _by_name(self, numbers: Size | ReleaseShape | None) -> Any:  # noqa: ANN401 - JSON
@@ -80,11 +91,25 @@ class WeightsConfig(Strict):
 
 
 def config_in(metadata: dict[str, str]) -> WeightsConfig | None:
-    """The record in a safetensors header; None if there is none that this version reads."""
-    try:
-        return WeightsConfig.model_validate_json(metadata.get(KEY, ""))
-    except ValidationError:
+    """The record in a safetensors header; None if there is none.
+
+    Raises:
+        UserError: there is one that this version does not read (exit 6).
+    """
+    if KEY not in metadata:
         return None
+    try:
+        return WeightsConfig.model_validate_json(metadata[KEY])
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise UserError(
+            "what the weights say of themselves is damaged, or of a later version",
+            where=[f"{place or 'header'}: {first['msg']}"],
+            fix=["copy or convert the file again, or update remamber-bench"],
+            exit_code=ExitCode.DAMAGED,
+            slug="weights_header",
+        ) from error
 
 
 def _plain(value: object) -> object:

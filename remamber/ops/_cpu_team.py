@@ -13,8 +13,8 @@ import hashlib
 import importlib
 import logging
 import os
-import tempfile
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,9 +23,12 @@ import platformdirs
 import torch
 from torch import Tensor
 
+from remamber.ops._birth import forked
+
 _LOG = logging.getLogger(__name__)
 _KERNEL = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
-_BIRTH = os.getpid()
+_COMPILING = threading.RLock()
+"""Held while numba's cache folder is ours."""
 _GRAIN = 32768
 """State updates a thread is worth waking for, as many as torch's own loops ask."""
 
@@ -60,18 +63,33 @@ def compile_kernels(module: str, *names: str) -> tuple[Kernel, ...]:
     import numba
 
     team = torch_team()
+    table = importlib.import_module("remamber.ops._cpu_table")
+    for symbol, function in ((table.THREAD_NUMBER, team.number), (table.TEAM_SIZE, team.size)):
+        llvmlite.binding.add_symbol(symbol, ctypes.cast(function, ctypes.c_void_p).value)
     config: Any = numba.config
-    before, config.CACHE_DIR = config.CACHE_DIR, str(cache_folder(config.CACHE_DIR))
-    try:
-        table = importlib.import_module("remamber.ops._cpu_table")
-        for symbol, function in ((table.THREAD_NUMBER, team.number), (table.TEAM_SIZE, team.size)):
-            llvmlite.binding.add_symbol(symbol, ctypes.cast(function, ctypes.c_void_p).value)
-        compile_one = numba.cfunc(table.SIGNATURE, cache=True)
-        functions = importlib.import_module(module)
-        compiled: list[Any] = [compile_one(getattr(functions, name)) for name in names]
-    finally:
-        config.CACHE_DIR = before
+    with _COMPILING:
+        before, folder = config.CACHE_DIR, cache_folder(config.CACHE_DIR)
+        try:
+            config.CACHE_DIR = before if folder is None else str(folder)
+            functions = importlib.import_module(module)
+            compiled = [
+                _compiled(getattr(functions, name), table.SIGNATURE, cached=folder is not None)
+                for name in names
+            ]
+        finally:
+            config.CACHE_DIR = before
     return tuple(Kernel(_KERNEL(function.address), function) for function in compiled)
+
+
+def _compiled(function: Callable[..., Any], signature: Any, *, cached: bool) -> Any:  # noqa: ANN401
+    import numba
+
+    if cached:
+        try:
+            return numba.cfunc(signature, cache=True)(function)
+        except Exception as error:  # noqa: BLE001 - a damaged cache fails as it likes
+            _LOG.warning("compiling a scan without the cache, which failed: %r", error)
+    return numba.cfunc(signature)(function)
 
 
 def run_kernel(
@@ -90,7 +108,7 @@ def run_kernel(
     table = (ctypes.c_void_p * (1 + len(addresses)))(ctypes.addressof(numbers), *addresses)
     threads = min(torch.get_num_threads(), 1 + work // _GRAIN)
     parallel = torch_team().parallel
-    if parallel is None or threads == 1 or os.getpid() != _BIRTH:
+    if parallel is None or threads == 1 or forked():
         kernel.call(table)
     else:
         parallel(kernel.call, table, threads, 0)
@@ -108,10 +126,11 @@ def torch_team() -> Team:
         return Team(None, alone(lambda: 0), alone(lambda: 1))
 
 
-def cache_folder(chosen: str) -> Path:
-    """A writable folder for machine code, by the text of the sources it was compiled from.
+def cache_folder(chosen: str) -> Path | None:
+    """The folder for machine code, by the text of the sources it was compiled from.
 
-    numba itself goes by date and size, which wheels do not keep apart between two versions.
+    numba itself goes by date and size, which wheels do not keep apart between two versions. None
+    where it cannot be written to.
     """
     here = Path(__file__).parent
     texts = [path.read_bytes() for path in (*sorted(here.glob("_cpu_*.py")), here / "_contract.py")]
@@ -121,4 +140,5 @@ def cache_folder(chosen: str) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         _LOG.info("no cache for compiled scans in %s (%s): compiling anew", folder, error)
-    return folder if os.access(folder, os.W_OK) else Path(tempfile.mkdtemp(prefix="remamber-"))
+        return None
+    return folder if os.access(folder, os.W_OK) else None

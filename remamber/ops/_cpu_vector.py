@@ -5,7 +5,7 @@ can prove of the arrays. A vector here is 16 lanes, one AVX-512 register or two 
 is 64 lanes, four vectors worked side by side, so that one's latency hides behind the others'.
 
 ``+ - * /`` take vectors of one width and float32 scalars. Products and sums may fuse; nothing
-else is reordered. All but ``load``, ``store`` and the shuffles take plain float32 too.
+else is reordered. ``absolute``, the comparisons and ``power_of_two`` take plain float32 too.
 """
 
 import operator

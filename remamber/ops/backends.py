@@ -8,6 +8,7 @@ from typing import cast
 import torch
 
 from remamber.errors import ExitCode, UserError
+from remamber.ops import _birth  # noqa: F401  (remembers the process, long before a scan)
 from remamber.ops._contract import Backend, ScanBackend
 
 AUTO = "auto"

@@ -54,7 +54,7 @@ class FusionSpec(Strict):
     channel_scan: Literal["two-way", "causal"] = "two-way"
     spatial_scan: Literal["selective", "ssd"] = "selective"
     cube: Literal["image-global-local", "image-global", "image-local"] = "image-global-local"
-    depth: Positive = 2
+    depth: Annotated[int, Field(gt=0, le=64)] = 2
 
     def words(self) -> list[str]:
         """What it is called in a run's name: what is not the Twister's own, its name says."""

@@ -29,6 +29,9 @@ def kernel_notes(results: KernelResults) -> tuple[str, ...]:
         "What is timed of a peer: the scan alone with its discretisation, arguments already in its"
         " own layout. mambapy and transformers have no groups: the first gets B and C by"
         " broadcasting, the second is called once a group.",
+        "Composed: the channels-last image and its step sizes laid out once for each direction, the"
+        " same scan, the merge. Where they lie channels-first already the lay-out costs less;"
+        " tests/ops/bench_directional.py times that rival as well.",
         *_failures(results),
         _unrecorded(results),
         _mixed(results),

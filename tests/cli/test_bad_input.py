@@ -88,3 +88,8 @@ def test_missing_data_says_what_was_looked_for(bench):
     assert "add --data-root DIR" in said.err
     said = bench("ablate", "scans", "--data-root", "nowhere")
     assert said.status == 3 and "is not a folder" in said.err
+
+
+def test_an_absurd_depth_is_refused_before_anything_is_built(bench):
+    said = bench("ablate", "fusion", "--set", "model.fusion.depth=100000000", "--dry-run")
+    assert said.status == 2 and "less than or equal to 64" in said.err

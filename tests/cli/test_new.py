@@ -35,6 +35,11 @@ def test_in_a_checkout_it_goes_onto_the_shelf(bench, tmp_path):
         (("fusion", "My_Fusion"), "'My_Fusion' cannot be the name of a fusion"),
         (("fusion", "../x"), "cannot be the name"),
         (("fusion", "class"), "cannot be the name"),
+        (("fusion", "none"), "cannot be the name"),
+        (("fusion", "a" * 300), "cannot be the name"),
+        (("fusion", "tensor"), "the class Tensor would hide what the skeleton imports"),
+        (("fusion", "spatial-scan"), "the class SpatialScan would hide"),
+        (("fusion", "json"), "'json' is a module already"),
         (("fusion", "twister"), "there is a fusion 'twister' already"),
         (("fusoin", "x"), "did you mean 'fusion'?"),
     ],
@@ -89,3 +94,9 @@ def test_the_skeleton_is_listed_and_in_the_houses_style(site):
     style = ("--config", str(ROOT / "pyproject.toml"))
     run(site, "-m", "ruff", "check", *style, path)
     run(site, "-m", "ruff", "format", *style, "--check", path)
+
+
+def test_the_skeleton_reads_the_image_in_the_models_directions(bench, tmp_path):
+    """With fewer directions a scan left at four would give each position what others keep."""
+    assert bench("new", "fusion", "my-fusion").status == 0
+    assert "directions=shape.directions" in (tmp_path / "my_fusion.py").read_text()

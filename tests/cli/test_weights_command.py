@@ -84,3 +84,14 @@ def test_an_out_that_cannot_be_written_is_said(bench, released, tmp_path):
     out = tmp_path / "file" / "out.safetensors"
     said = bench("weights", "convert", str(released), "--out", str(out))
     assert said.status == 2 and f"cannot write {out}" in said.err
+
+
+def test_names_in_a_file_cannot_steer_the_terminal(bench, released):
+    content = torch.load(released, weights_only=False)
+    content["model"]["decoder.\x1b[2Jx\nverdict   fits"] = torch.ones(1)
+    content["\x1b]0;title\x07"] = 1
+    torch.save(content, released)
+    said = bench("weights", "check", str(released))
+    assert said.status == 6 and "\x1b" not in said.out and r"decoder.\x1b[2Jx\nverdict" in said.out
+    torch.save({"\x1b[2Jx": torch.ones(1)}, released)
+    assert r"\x1b[2Jx" in bench("weights", "check", str(released)).err

@@ -39,6 +39,16 @@ def test_shape_and_dtype_are_kept_at_any_size(fusion, size, memory_format):
     torch.testing.assert_close(out, same, atol=1e-5, rtol=1e-5)
 
 
+def test_float64_is_kept_and_near(name):
+    fusion = build(name)
+    image, text, mask, pooled = inputs()
+    with torch.no_grad():
+        out = fusion(image, text, mask, pooled)
+        exact = fusion.double()(image.double(), text.double(), mask, pooled.double())
+    assert exact.dtype == torch.float64
+    torch.testing.assert_close(out.double(), exact, atol=1e-4, rtol=1e-4)
+
+
 def test_the_image_passes_through_a_residual(fusion):
     """What is added is small against a large image: the map itself is carried on."""
     image, *text = inputs()

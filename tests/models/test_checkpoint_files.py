@@ -177,3 +177,17 @@ def test_the_digest_is_that_of_the_content(tmp_path):
     path = tmp_path / "x"
     path.write_bytes(b"abc")
     assert file_digest(path).startswith("ba7816bf8f01cfea")
+
+
+def test_a_container_that_holds_itself_is_no_model(tmp_path):
+    content = {"epoch": 3}
+    content["model"] = content
+    assert "holds no model" in refused(write(tmp_path / "x.pth", content)).what
+
+
+def test_a_header_as_long_as_a_tag_is_no_web_page(tmp_path):
+    """The length comes first: 0x3c20 reads as a space and an opening bracket."""
+    header = b'{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}'.ljust(0x3C20)
+    content = len(header).to_bytes(8, "little") + header + b"\0\0\0\0"
+    (tmp_path / "x.safetensors").write_bytes(content)
+    assert list(read_checkpoint(tmp_path / "x.safetensors").tensors) == ["a"]

@@ -56,6 +56,14 @@ def test_features_and_logits_equal_the_release(state, io, backend):
     torch.testing.assert_close(logits.double(), io["eval64.logits"], atol=3e-6, rtol=0)
 
 
+def test_in_float64_the_logits_equal_the_releases_own_in_float64(state, io):
+    model = from_release(state).double()
+    tokens, pooled, mask = text_of(io)
+    with torch.no_grad():
+        logits = model(io["in.image"].double(), tokens.double(), pooled.double(), mask)
+    torch.testing.assert_close(logits, io["eval64.logits"], atol=1e-8, rtol=0)
+
+
 def test_without_a_pooled_feature_token_0_stands_in(state, io):
     model = from_release(state)
     tokens, _, mask = text_of(io)

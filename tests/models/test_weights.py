@@ -245,6 +245,62 @@ def test_a_header_that_lies_about_the_tensors_is_refused(tmp_path):
     assert "missing" in refused(from_pretrained, folder)
 
 
+@pytest.mark.parametrize(
+    ("number", "claimed"),
+    [
+        ("dims", [0, 64, 96, 128]),
+        ("dims", [-1, 64, 96, 128]),
+        ("dims", [10**12, 64, 96, 128]),
+        ("depths", [10**9, 1, 1, 1]),
+        ("channel_grid", 10**10),
+    ],
+)
+def test_a_header_that_claims_an_outlandish_size_is_refused(tmp_path, number, claimed):
+    """Nothing is built of it: that would end in no time, or in no memory."""
+    header = {"holds": "backbone", "size": TINY._asdict() | {number: claimed}}
+    save_file({"a": torch.ones(1)}, tmp_path / "x.safetensors", {KEY: json.dumps(header)})
+    assert "is not between" in refused(inspect_weights, tmp_path / "x.safetensors")
+
+
+@pytest.mark.parametrize("header", [{"holds": "released"}, {"holds": "model", "version": 2}])
+def test_a_header_that_this_version_does_not_read_is_named(tmp_path, header):
+    save_file({"a": torch.ones(1)}, tmp_path / "x.safetensors", {KEY: json.dumps(header)})
+    assert "say of themselves" in refused(inspect_weights, tmp_path / "x.safetensors")
+
+
+@pytest.mark.parametrize("channels", [0, 10**7])
+def test_shapes_of_no_model_are_refused(tmp_path, channels):
+    state = released_state()
+    state["backbone.patch_embed.5.weight"] = torch.zeros(()).expand(channels, 16, 3, 3)
+    assert "of no model" in refused(inspected, tmp_path, state)
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (torch.ones(32, dtype=torch.int8), "int8"),
+        (torch.ones(32, dtype=torch.bool), "bool"),
+        (torch.ones(32, dtype=torch.complex64), "complex64"),
+        (torch.ones(32).to(torch.float8_e4m3fn), "float8_e4m3fn"),
+        (torch.ones(32).to_sparse(), "sparse"),
+        (torch.ones(32, device="meta"), "without values"),
+    ],
+)
+def test_a_tensor_that_is_no_weight_does_not_fit(tmp_path, value, said):
+    found = inspected(tmp_path, vmamba_state() | {"layers.0.blocks.0.norm.weight": value})
+    assert found.fit.other_type == (f"layers.0.blocks.0.norm.weight is {said}",)
+    assert not found.fits
+
+
+def test_a_float64_model_comes_back_to_the_last_bit(tmp_path):
+    model = trained(decoder="mamba").double()
+    tokens, image = model.tokenizer(["blue ball"]), torch.randn(1, 3, 32, 32).double()
+    again = from_pretrained(model.save_pretrained(tmp_path / "saved"))
+    with torch.no_grad():
+        one, two = (m(image, tokens.ids, tokens.mask) for m in (model, again))
+    assert one.dtype == torch.float64 and torch.equal(one, two)
+
+
 def test_a_damaged_vocabulary_is_refused(tmp_path):
     folder = trained().save_pretrained(tmp_path / "saved")
     path = folder / "model.safetensors"
@@ -269,3 +325,38 @@ def test_nothing_is_fetched_unless_asked_for(tmp_path, monkeypatch):
         from_pretrained("owner/name")
     assert caught.value.exit_code == ExitCode.MISSING and asked == [("owner/name", True)]
     assert "hf download owner/name" in caught.value.fix
+
+
+def test_what_is_pushed_to_the_hub_comes_back(tmp_path, monkeypatch):
+    import shutil
+
+    import huggingface_hub
+
+    class Hub:
+        """Keeps what is uploaded in a folder."""
+
+        def create_repo(self, name, *, private, exist_ok):
+            assert (name, private, exist_ok) == ("owner/name", True, True)
+
+        def upload_folder(self, *, repo_id, folder_path):
+            shutil.copytree(folder_path, tmp_path / repo_id)
+            return f"https://hub/{repo_id}"
+
+    monkeypatch.setattr(huggingface_hub, "HfApi", Hub)
+    model = trained()
+    assert model.push_to_hub("owner/name", private=True) == "https://hub/owner/name"
+    again = from_pretrained(tmp_path / "owner" / "name").state_dict()
+    assert all(torch.equal(again[k], v) for k, v in model.state_dict().items())
+
+
+@pytest.mark.parametrize("offline", [True, False])
+def test_an_upload_that_does_not_reach_the_hub_is_explained(monkeypatch, offline):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", offline)
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
+    with pytest.raises(UserError, match="could not upload to 'owner/name'"):
+        trained().push_to_hub("owner/name")
+
+
+def test_a_name_that_no_repository_can_have_is_refused():
+    with pytest.raises(UserError, match="no weights 'a b/c'"):
+        from_pretrained("a b/c")

@@ -228,10 +228,3 @@ def test_a_processor_without_avx_runs_the_same_kernels(tmp_path):
     environment = os.environ | plain | {"PYTHONPATH": str(Path(__file__).parent)}
     command = [sys.executable, "-c", _WITHOUT_AVX]
     subprocess.run(command, env=environment, check=True, timeout=300)
-
-
-def test_an_unwritable_cache_folder_is_done_without(tmp_path):
-    (tmp_path / "file").write_text("not a folder")
-    folder = _cpu_team.cache_folder(str(tmp_path / "file"))
-    assert folder.is_dir()
-    assert os.access(folder, os.W_OK)

@@ -213,6 +213,11 @@ def main(arguments=None):
     if chosen.device == "cpu":
         os.environ["TRITON_INTERPRET"] = "1"
     sys.path[:0] = [str(HERE), str(HERE / "ops"), str(HERE.parent)]
+    torch = importlib.import_module("torch")
+    if chosen.device == "cuda" and not torch.cuda.is_available():
+        sys.exit(
+            "there is no CUDA device here; --device cpu tries the script under the interpreter"
+        )
     bench = Bench(chosen.device, chosen.budget)
     chosen.out.mkdir(parents=True, exist_ok=True)
     measure = importlib.import_module("gpu_measure")

@@ -30,7 +30,7 @@ def check_directional(
         {"u": u, "delta": delta, "A": A, "B": B, "C": C, "D": D, "delta_bias": delta_bias}
     )
     k = len(directions)
-    if k == 0 or any(way not in _WAYS for way in directions):
+    if k == 0 or any(not isinstance(way, int) or way not in _WAYS for way in directions):
         raise _CHECKS.error(f"directions are {list(directions)}, expected one or more of 0 to 3")
     if u.ndim != 4:
         raise _CHECKS.shape_error("u", u, "(b, h, w, d)")

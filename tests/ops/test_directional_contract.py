@@ -217,6 +217,7 @@ def _bad(name, change):
         _bad("A has dtype torch.float64 but u has", lambda v: v | {"A": v["A"].double()}),
         _bad("B is on meta, expected u's device cpu", lambda v: v | {"B": v["B"].to("meta")}),
         _bad("directions are [], expected", lambda v: v | {"directions": []}),
+        _bad("directions are [0, 1.0, 2, 3]", lambda v: v | {"directions": [0, 1.0, 2, 3]}),
         _bad("directions are [0, 4, 1, 2]", lambda v: v | {"directions": [0, 4, 1, 2]}),
     ],
 )  # fmt: skip

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 SCRIPT = Path(__file__).parents[1] / "gpu_check.py"
 needs_triton = pytest.mark.skipif(
@@ -43,3 +44,13 @@ def test_what_the_budget_leaves_no_time_for_is_listed(tmp_path):
     assert found["tables"] == {}
     assert any("directional_scan triton" in item for item in found["left out"])
     assert "## left out\n\n- errors:" in (tmp_path / "gpu_check.md").read_text()
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_without_a_gpu_it_says_so_in_one_sentence(tmp_path):
+    done = subprocess.run(
+        [sys.executable, SCRIPT, tmp_path / "out"], capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("there is no CUDA device here; --device cpu")
+    assert not (tmp_path / "out").exists()

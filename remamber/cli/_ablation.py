@@ -7,19 +7,19 @@ from remamber.cli._execution import (
     Wish,
     conclude,
     launch_runs,
+    launcher_for,
     retire,
     tell_commands,
     telling,
 )
 from remamber.cli._plan_view import plan_document, plan_text
-from remamber.cli._settings import Settings, require_writable
+from remamber.cli._settings import Settings
 from remamber.cli._streams import Streams
 from remamber.cli._study import Study, with_data, with_steps
 from remamber.errors import ExitCode
 from remamber.launch import (
     Errand,
     Plan,
-    open_launcher,
     plan_launch,
     require_budget,
     steps_within,
@@ -34,10 +34,7 @@ def ablation(study: Study, wish: Wish, *, settings: Settings, streams: Streams) 
     Raises:
         UserError: whatever keeps it from starting; a failed run is a row, not an error.
     """
-    launch = open_launcher(wish.launcher)
-    require_writable(settings.store, what="the store", option="--store")
-    if not wish.dry_run:
-        require_writable(settings.out, what="the reports' folder", option="--out")
+    launch = launcher_for(wish, settings)
     study = with_data(
         study,
         root=settings.data_root,

@@ -10,11 +10,11 @@ from remamber.cli._display import first_line, open_display
 from remamber.cli._duration import parse_duration
 from remamber.cli._progress import Progress
 from remamber.cli._reporting import show, write_report
-from remamber.cli._settings import Settings
+from remamber.cli._settings import Settings, require_writable
 from remamber.cli._streams import Streams
 from remamber.cli._study import OnProgress, Study
 from remamber.errors import ExitCode, UserError
-from remamber.launch import Errand, Launcher, Outcome, Plan
+from remamber.launch import Errand, Launcher, Outcome, Plan, open_launcher
 from remamber.plan.study import StudyRuns
 from remamber.record.store import Claimed, Store
 
@@ -68,6 +68,19 @@ class Wish:
             budget_s=parse_duration(budget) if budget is not None else None,
             **{name: options[name] for name in names},
         )
+
+
+def launcher_for(wish: Wish, settings: Settings) -> Launcher:
+    """The launcher that was asked for, once it is sure that its runs can be kept.
+
+    Raises:
+        UserError: there is no such launcher, or a folder cannot be written to.
+    """
+    launch = open_launcher(wish.launcher)
+    require_writable(settings.store, what="the store", option="--store")
+    if not wish.dry_run:
+        require_writable(settings.out, what="the reports' folder", option="--out")
+    return launch
 
 
 def retire(study: Study, store: Store) -> None:

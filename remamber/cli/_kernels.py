@@ -6,12 +6,12 @@ from dataclasses import replace
 from typing import Any
 
 from remamber.cli._duration import spoken
-from remamber.cli._execution import Wish, conclude, launch_runs, retire, tell_commands
-from remamber.cli._settings import Settings, require_writable
+from remamber.cli._execution import Wish, conclude, launch_runs, launcher_for, retire, tell_commands
+from remamber.cli._settings import Settings
 from remamber.cli._streams import Streams
 from remamber.cli._study import Study, load_study
 from remamber.errors import ExitCode, UserError
-from remamber.launch import Errand, Plan, open_launcher, plan_launch
+from remamber.launch import Errand, Plan, plan_launch
 from remamber.plan.spec import KernelsSpec, RunSpec
 from remamber.plan.strict_toml import merge
 from remamber.plan.study import QUICK, Choices, parse_override
@@ -59,10 +59,7 @@ def time_kernels(study: Study, wish: Wish, *, settings: Settings, streams: Strea
     Raises:
         UserError: whatever keeps it from starting; a failed run is a row, not an error.
     """
-    launch = open_launcher(wish.launcher)
-    require_writable(settings.store, what="the store", option="--store")
-    if not wish.dry_run:
-        require_writable(settings.out, what="the reports' folder", option="--out")
+    launch = launcher_for(wish, settings)
     errand = Errand(
         specs=study.specs,
         store=Store(settings.store),

@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 from typing import Any, NamedTuple, TypeVar
 
 from remamber.datasets import Expression, Referent
+from remamber.datasets._annotations import Annotations, ImageEntry
 from remamber.datasets._damaged import FETCH_AGAIN, damaged
 from remamber.datasets._refer_files import ReferContent, ReferFiles
 from remamber.datasets._segmentation import drawable
@@ -17,30 +18,6 @@ _SAME_RELEASE = "take instances.json and the refs file from the same release of 
 _SPLIT_ORDER = ("train", "val", "test", "testA", "testB", "testC")
 
 T = TypeVar("T")
-
-
-class ImageEntry(NamedTuple):
-    """An image's file name under the image folder, and its size in pixels."""
-
-    file_name: str
-    height: int
-    width: int
-
-
-class ReferIndex(NamedTuple):
-    """Everything needed of the two annotation files.
-
-    Attributes:
-        images: the images that have refs, by id.
-        segmentations: of every annotation in those images, by annotation id.
-        objects: the annotation ids of an image, in the file's order.
-        splits: the refs of each split, in the order of their ids.
-    """
-
-    images: dict[int, ImageEntry]
-    segmentations: dict[int, Any]
-    objects: dict[int, tuple[int, ...]]
-    splits: dict[str, tuple[Referent, ...]]
 
 
 class _Annotation(NamedTuple):
@@ -60,7 +37,7 @@ class _WrongStructureError(ValueError):
     """Says which row of a file is not what a REFER file has there."""
 
 
-def build_index(content: ReferContent, files: ReferFiles) -> ReferIndex:
+def build_index(content: ReferContent, files: ReferFiles) -> Annotations:
     """Join and check the two files.
 
     Raises:
@@ -180,7 +157,7 @@ def _mismatch(problem: str, wrong: list[int], total: int, files: ReferFiles) -> 
     )
 
 
-def _joined(refs: list[Referent], instances: _Instances) -> ReferIndex:
+def _joined(refs: list[Referent], instances: _Instances) -> Annotations:
     used = {ref.image_id for ref in refs}
     kept = {a.ann_id: a for a in instances.annotations.values() if a.image_id in used}
     objects: dict[int, list[int]] = {}
@@ -190,7 +167,7 @@ def _joined(refs: list[Referent], instances: _Instances) -> ReferIndex:
     by_split: dict[str, list[Referent]] = {}
     for ref in refs:
         by_split.setdefault(ref.split, []).append(ref)
-    return ReferIndex(
+    return Annotations(
         images={image_id: instances.images[image_id] for image_id in used},
         segmentations={ann_id: a.segmentation for ann_id, a in kept.items()},
         objects={image_id: tuple(ann_ids) for image_id, ann_ids in objects.items()},

@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from remamber.datasets import Image, Mask, Referent
+from remamber.datasets._annotations import Annotations
 from remamber.datasets._damaged import damaged
 from remamber.datasets._images import read_image
 from remamber.datasets._refer_files import ReferFiles, locate, read
-from remamber.datasets._refer_index import ReferIndex, build_index
+from remamber.datasets._refer_index import build_index
 from remamber.datasets._segmentation import BadSegmentationError, MaskRule, decode
 from remamber.errors import ExitCode, UserError
 from remamber.plan.spec import DataSpec
@@ -85,7 +86,7 @@ class ReferFolder:
     def __init__(
         self,
         files: ReferFiles,
-        index: ReferIndex,
+        index: Annotations,
         *,
         name: str,
         split_by: str,

@@ -1,10 +1,12 @@
 """Colours, dashes, markers and the light and dark templates that all figures share."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import plotly.graph_objects as go
+from plotly.subplots import make_subplots
 
-from remamber.figures import FigureData
+from remamber.figures import FigureData, Point
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#7F7F7F")
 """The five of Okabe and Ito's colours (grey for black) with contrast 3:1 on white and on dark."""
@@ -69,6 +71,23 @@ def finish(figure: go.Figure, data: FigureData, *, alt: str, height: int) -> go.
         "margin": {"l": 10, "r": 16, "t": 48, "b": 10},
     }
     return figure.update_layout(**layout)
+
+
+def panels_of(data: FigureData, points: Sequence[Point]) -> list[str]:
+    """The panels that have points: in the order that the data names, else by name."""
+    found = {point.panel for point in points}
+    return [panel for panel in data.panels if panel in found] or sorted(found)
+
+
+def side_by_side(panels: list[str]) -> go.Figure:
+    """An empty figure of titled panels in a row, with one vertical axis."""
+    return make_subplots(
+        rows=1,
+        cols=len(panels),
+        shared_yaxes=True,
+        horizontal_spacing=0.04,
+        subplot_titles=panels,
+    )
 
 
 def legend_below(figure: go.Figure) -> None:

@@ -7,7 +7,6 @@ memory's: the distance of a point from the sloping line is what is left to gain.
 from collections.abc import Sequence
 
 import plotly.graph_objects as go
-from plotly.subplots import make_subplots
 
 from remamber.figures import FigureData, Point, Roofs, Series
 from remamber.figures._style import (
@@ -17,6 +16,8 @@ from remamber.figures._style import (
     empty,
     finish,
     legend_below,
+    panels_of,
+    side_by_side,
     style_of,
 )
 from remamber.registry import FIGURES
@@ -33,16 +34,8 @@ def roofline(data: FigureData) -> go.Figure:
     rows = [s for s in data.series if s.points]
     if not rows:
         return empty(data, why="no implementation was timed")
-    panels = [p for p in data.panels if any(_in(s, p) for s in rows)] or sorted(
-        {point.panel for s in rows for point in s.points}
-    )
-    figure = make_subplots(
-        rows=1,
-        cols=len(panels),
-        shared_yaxes=True,
-        horizontal_spacing=0.04,
-        subplot_titles=panels,
-    )
+    panels = panels_of(data, [p for s in rows for p in s.points])
+    figure = side_by_side(panels)
     low, high = _span([p.intensity for s in rows for p in s.points])
     named: set[str] = set()
     for column, panel in enumerate(panels, start=1):

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import plotly.graph_objects as go
-from plotly.subplots import make_subplots
 
 from remamber.figures import Estimate, FigureData, Point, Series
 from remamber.figures._style import (
@@ -13,6 +12,8 @@ from remamber.figures._style import (
     empty,
     finish,
     legend_below,
+    panels_of,
+    side_by_side,
     style_of,
 )
 from remamber.registry import FIGURES
@@ -28,16 +29,8 @@ def speedups(data: FigureData) -> go.Figure:
         return empty(data, why="nothing was timed beside the baseline")
     points = [p for s in rows for p in s.points if p.speedup is not None]
     places = list(dict.fromkeys(p.place for p in points))
-    panels = [p for p in data.panels if any(x.panel == p for x in points)] or sorted(
-        {p.panel for p in points}
-    )
-    figure = make_subplots(
-        rows=1,
-        cols=len(panels),
-        shared_yaxes=True,
-        horizontal_spacing=0.04,
-        subplot_titles=panels,
-    )
+    panels = panels_of(data, points)
+    figure = side_by_side(panels)
     named: set[str] = set()
     for column, panel in enumerate(panels, start=1):
         for row in rows:

@@ -6,7 +6,6 @@ a yacs configuration, numpy numbers) are replaced by inert stand-ins, and a file
 anything else is refused before anything of it is looked up.
 """
 
-import hashlib
 import pickle
 import re
 import warnings
@@ -88,12 +87,6 @@ def read_checkpoint(path: Path) -> Checkpoint:
     content = _unpickled(path, kind, seen)
     tensors, others = _model_in(content, path)
     return Checkpoint(path, _unwrapped(tensors), {}, kind, others, tuple(sorted(seen)))
-
-
-def file_digest(path: Path) -> str:
-    """sha256 of a file's content, in hexadecimal."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def damaged(what: str, path: Path, *, where: tuple[str, ...] = (), fix: str = "") -> UserError:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from remamber.errors import UserError
 from remamber.models import build_from_config
-from remamber.models._checkpoint_files import Checkpoint, damaged, file_digest, read_checkpoint
+from remamber.models._checkpoint_files import Checkpoint, damaged, read_checkpoint
 from remamber.models._fit import Fit, fit_tensors, reshaped, shapes_of
 from remamber.models._pretrained import OUR_TEXT, serialised
 from remamber.models._release import (
@@ -27,6 +27,7 @@ from remamber.models._sizes import SIZES, Size
 from remamber.models._stages import backbone_shapes
 from remamber.models._text_tower import fit_text_tower, present_names
 from remamber.models._weights_config import WeightsConfig, config_in
+from remamber.plan.file_digest import file_digest
 from remamber.record.files import whole_file
 
 Kind = Literal["vmamba", "released", "ours"]

@@ -14,8 +14,8 @@ import numpy as np
 
 from remamber.ops import _cpu_task as given
 from remamber.ops._contract import CHUNK
+from remamber.ops._cpu_compile import Doubles, Index, Pointer, exactly, inlined
 from remamber.ops._cpu_exponential import LOG2E, exp2, softplus_and_slope
-from remamber.ops._cpu_math import Doubles, Index, Pointer, exactly, inlined
 from remamber.ops._cpu_table import (
     Table,
     index,

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from remamber.ops import _cpu_directional_table as at
+from remamber.ops._cpu_compile import Floats, Index, exactly, inlined
 from remamber.ops._cpu_directional_table import (
     HALF_LANES,
     MOST_LANES,
@@ -22,7 +23,6 @@ from remamber.ops._cpu_directional_table import (
     Place,
 )
 from remamber.ops._cpu_exponential import LOG2E, exp2, softplus_and_slope
-from remamber.ops._cpu_math import Floats, Index, exactly, inlined
 from remamber.ops._cpu_table import Table, floats, index, size, team_size, thread_number
 from remamber.ops._cpu_transpose import sum_each
 from remamber.ops._cpu_vector import LANES, Vector, load, store

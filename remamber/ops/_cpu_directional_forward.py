@@ -8,9 +8,9 @@ Names are those of ``reference``; w_t = delta_t u_t.
 import numpy as np
 
 from remamber.ops import _cpu_directional_table as at
+from remamber.ops._cpu_compile import Floats, Index, exactly
 from remamber.ops._cpu_directional_table import HALF_LANES, MOST_LANES, NOTHING, STEPS, ZERO, Place
 from remamber.ops._cpu_exponential import LOG2E, exp2, softplus
-from remamber.ops._cpu_math import Floats, Index, exactly
 from remamber.ops._cpu_table import Table, floats, index, size, team_size, thread_number
 from remamber.ops._cpu_vector import Vector, store
 from remamber.ops._cpu_wide import half, lanes_of, load_lanes, load_some, store_some, wide

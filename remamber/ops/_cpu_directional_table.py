@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 
 from remamber.ops._contract import CHUNK
+from remamber.ops._cpu_compile import Floats, Index, exactly, inlined
 from remamber.ops._cpu_directional import WIDE
-from remamber.ops._cpu_math import Floats, Index, exactly, inlined
 from remamber.ops._cpu_table import Table, floats, index, size
 from remamber.ops._cpu_vector import Vector
 from remamber.ops._cpu_wide import HALF, load_some

@@ -7,7 +7,7 @@ comes through, and so do the limits at the infinities; below the smallest normal
 
 import numpy as np
 
-from remamber.ops._cpu_math import inlined
+from remamber.ops._cpu_compile import inlined
 from remamber.ops._cpu_vector import (
     Vector,
     absolute,

@@ -5,8 +5,8 @@ After the arguments, the table holds y and the states, both written.
 
 from remamber.ops import _cpu_task as given
 from remamber.ops._contract import CHUNK
+from remamber.ops._cpu_compile import Index, Pointer, exactly, inlined
 from remamber.ops._cpu_exponential import LOG2E, exp2, softplus
-from remamber.ops._cpu_math import Index, Pointer, exactly, inlined
 from remamber.ops._cpu_table import (
     Table,
     index,

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numba import carray, types  # type: ignore[attr-defined]
 
-from remamber.ops._cpu_math import Floats, Index, Pointer, exactly
+from remamber.ops._cpu_compile import Floats, Index, Pointer, exactly
 from remamber.ops._cpu_vector import pointer_into
 
 Table: TypeAlias = Any

@@ -11,7 +11,7 @@ contiguous, null where an argument is absent.
 import numpy as np
 
 from remamber.ops._contract import CHUNK
-from remamber.ops._cpu_math import Index, Pointer, exactly
+from remamber.ops._cpu_compile import Index, Pointer, exactly
 from remamber.ops._cpu_table import Table, index, pointer, size
 from remamber.ops._cpu_tile import BLOCK, Place, copy_lanes
 from remamber.ops._cpu_vector import Vector, load, repeat, splat_quad

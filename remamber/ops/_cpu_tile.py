@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from remamber.ops._contract import CHUNK
-from remamber.ops._cpu_math import Floats, Index, Pointer, exactly
+from remamber.ops._cpu_compile import Floats, Index, Pointer, exactly
 from remamber.ops._cpu_table import index
 from remamber.ops._cpu_transpose import transpose, transpose_in, transpose_out
 from remamber.ops._cpu_vector import LANES, QUAD, load, pointer_into, store

@@ -5,13 +5,14 @@ A backend may define ``directional_forward(inputs) -> (y, states)`` and
 served by the composed form.
 """
 
+import math
 from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
-from torch.utils.flop_counter import flop_registry, register_flop_formula
 
 from remamber.ops._checks import refuse_second_derivative
+from remamber.ops._costs import register_flops, scan_backward_flops, scan_flops
 from remamber.ops._directional_composed import composed_backward, composed_forward
 from remamber.ops._directional_contract import DirectionalInputs, empty_ddelta, empty_results
 from remamber.ops._light_autograd import register_gradient
@@ -90,18 +91,15 @@ def _gradient(ctx: Context, dy: Tensor | None, _: Tensor | None) -> tuple[Tensor
     return (*wanted, None, None, None)
 
 
-def forward_flops(u: Shape, delta: Shape, A: Shape, *rest: Shape, **_: Shape) -> int:
-    """7 BKLDN + 3 BKLD as in ``selective_scan``, L = h w; adding the directions is not counted."""
-    b, k, h, w, d = delta
-    return int(b * k * h * w * d * (7 * A[1] + 3))
+def _forward_flops(u: Shape, delta: Shape, A: Shape, *rest: Shape, **_: Shape) -> int:
+    # An element for each direction, as delta has; adding the directions up is not counted.
+    return scan_flops(math.prod(delta), A[1])
 
 
-def backward_flops(
+def _backward_flops(
     dy: Shape, states: Shape, u: Shape, delta: Shape, A: Shape, *rest: Shape, **_: Shape
 ) -> int:
-    """19 BKLDN + 10 BKLD as in ``selective_scan``."""
-    b, k, h, w, d = delta
-    return int(b * k * h * w * d * (19 * A[1] + 10))
+    return scan_backward_flops(math.prod(delta), A[1])
 
 
 _LIBRARY.impl("directional_scan", _forward, "CompositeExplicitAutograd")
@@ -109,10 +107,4 @@ _LIBRARY.impl("directional_scan_backward", _backward, "CompositeExplicitAutograd
 torch.library.register_fake(FORWARD, _fake_forward, lib=_LIBRARY)
 torch.library.register_fake(BACKWARD, _fake_backward, lib=_LIBRARY)
 register_gradient(_LIBRARY, "directional_scan", save=_save, gradient=_gradient)
-for _op, _formula in (
-    ("directional_scan", forward_flops),
-    ("directional_scan_backward", backward_flops),
-):
-    _packet = getattr(torch.ops.remamber, _op)
-    if _packet not in flop_registry:
-        register_flop_formula(_packet)(_formula)
+register_flops("directional_scan", _forward_flops, _backward_flops)

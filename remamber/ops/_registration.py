@@ -4,14 +4,15 @@
 trace see; which implementation computes it is decided by name when it runs.
 """
 
+import math
 from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
-from torch.utils.flop_counter import flop_registry, register_flop_formula
 
 from remamber.ops._checks import refuse_second_derivative
 from remamber.ops._contract import ScanInputs, state_count, state_dtype
+from remamber.ops._costs import register_flops, scan_backward_flops, scan_flops
 from remamber.ops._light_autograd import register_gradient
 from remamber.ops.backends import load_backend, resolve_backend
 
@@ -78,22 +79,14 @@ def _gradient(ctx: Context, dy: Tensor | None, dstates: Tensor | None) -> tuple[
     return (*wanted, None, None)
 
 
-def forward_flops(u: Shape, delta: Shape, A: Shape, *rest: Shape, **_: Shape) -> int:
-    """7 BLDN + 3 BDL, exp counted as one: the sequential form, from the arguments' shapes.
-
-    For each state: delta A, exp, times B, A h (2), C h (2); for each element: delta u, D u (2).
-    The softplus is not counted.
-    """
-    b, d, length = u
-    return int(b * d * length * (7 * A[1] + 3))
+def _forward_flops(u: Shape, delta: Shape, A: Shape, *rest: Shape, **_: Shape) -> int:
+    return scan_flops(math.prod(u), A[1])
 
 
-def backward_flops(
+def _backward_flops(
     dy: Shape, dstates: Shape, states: Shape, u: Shape, *rest: Shape, **_: Shape
 ) -> int:
-    """19 BLDN + 10 BDL: 5 to recompute the states, 3 for the reverse recurrence, 11 for sums."""
-    b, d, length = u
-    return int(b * d * length * (19 * states[3] + 10))
+    return scan_backward_flops(math.prod(u), states[3])
 
 
 _LIBRARY.impl("selective_scan", _forward, "CompositeExplicitAutograd")
@@ -101,10 +94,4 @@ _LIBRARY.impl("selective_scan_backward", _backward, "CompositeExplicitAutograd")
 torch.library.register_fake(FORWARD, _fake_forward, lib=_LIBRARY)
 torch.library.register_fake(BACKWARD, _fake_backward, lib=_LIBRARY)
 register_gradient(_LIBRARY, "selective_scan", save=_save, gradient=_gradient)
-for _op, _formula in (
-    ("selective_scan", forward_flops),
-    ("selective_scan_backward", backward_flops),
-):
-    _packet = getattr(torch.ops.remamber, _op)
-    if _packet not in flop_registry:
-        register_flop_formula(_packet)(_formula)
+register_flops("selective_scan", _forward_flops, _backward_flops)

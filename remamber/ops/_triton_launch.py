@@ -2,7 +2,7 @@
 
 import functools
 from contextlib import AbstractContextManager, nullcontext
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -74,14 +74,7 @@ def run_forward(view: ScanView, *, dtype: torch.dtype, tile: Tile | None = None)
         scan_forward[_grid(view, tile)](
             _given(view),
             _operand(y),
-            SOFTPLUS=view.delta_softplus,
-            STATES=power_of_two(view.A.shape[1]),
-            CHANNELS=tile.channels,
-            STEPS=tile.steps,
-            RUN=tile.run,
-            STAGES=tile.stages,
-            num_warps=tile.warps,
-            enable_fp_fusion=True,
+            **_constants(view, tile),
         )
     return y
 
@@ -110,17 +103,24 @@ def run_backward(
                 to.D,
                 to.delta_bias,
             ),
-            SOFTPLUS=view.delta_softplus,
-            STATES=power_of_two(view.A.shape[1]),
-            CHANNELS=tile.channels,
-            STEPS=tile.steps,
-            RUN=tile.run,
-            STAGES=tile.stages,
-            num_warps=tile.warps,
-            enable_fp_fusion=True,
+            **_constants(view, tile),
         )
     sums = (None if part is None else part.sum(0) for part in to[2:])
     return ViewGradients(to.u, to.delta, *sums)  # type: ignore[arg-type]
+
+
+def _constants(view: ScanView, tile: Tile) -> dict[str, Any]:
+    """What a kernel is compiled for."""
+    return {
+        "SOFTPLUS": view.delta_softplus,
+        "STATES": power_of_two(view.A.shape[1]),
+        "CHANNELS": tile.channels,
+        "STEPS": tile.steps,
+        "RUN": tile.run,
+        "STAGES": tile.stages,
+        "num_warps": tile.warps,
+        "enable_fp_fusion": True,
+    }
 
 
 def _empty(view: ScanView, dtype: torch.dtype) -> Tensor:

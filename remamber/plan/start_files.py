@@ -1,9 +1,9 @@
 """Where the weights are that training starts from, and the hash by which a run names them."""
 
-import hashlib
 from pathlib import Path
 
 from remamber.errors import ExitCode, UserError
+from remamber.plan.file_digest import file_digest
 from remamber.plan.spec import StartSpec
 
 _FOLDER = "weights"
@@ -40,7 +40,7 @@ def with_start_fingerprint(start: StartSpec | None, root: Path | None) -> StartS
     """
     if start is None:
         return None
-    return start.model_copy(update={"fingerprint": _fingerprint(start_file(start, root))})
+    return start.model_copy(update={"fingerprint": file_digest(start_file(start, root))})
 
 
 def planned_start_file(start: StartSpec, root: Path | None) -> Path:
@@ -50,7 +50,7 @@ def planned_start_file(start: StartSpec, root: Path | None) -> Path:
         UserError: as ``start_file``, or the file is another one (exit 6).
     """
     path = start_file(start, root)
-    if start.fingerprint and start.fingerprint != (found := _fingerprint(path)):
+    if start.fingerprint and start.fingerprint != (found := file_digest(path)):
         raise UserError(
             f"the weights '{start.name}' are not those that this run was planned with",
             where=[f"planned  {start.fingerprint[:12]}", f"found    {found[:12]} in {path}"],
@@ -60,8 +60,3 @@ def planned_start_file(start: StartSpec, root: Path | None) -> Path:
             path=str(path),
         )
     return path
-
-
-def _fingerprint(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

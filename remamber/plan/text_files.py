@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from remamber.errors import ExitCode, UserError
+from remamber.plan.file_digest import file_digest
 from remamber.plan.spec import TextSpec
 
 Fetch = Callable[[str, tuple[str, ...]], Path]
@@ -110,9 +111,7 @@ def fingerprint(folder: Path) -> str:
     for name in sorted({_CONFIG, *_vocabulary_in(folder), _weights_in(folder), *_EXTRA}):
         path = folder / name
         if path.is_file():
-            with path.open("rb") as stream:
-                content = hashlib.file_digest(stream, "sha256").hexdigest()
-            digest.update(f"{name} {content}\n".encode())
+            digest.update(f"{name} {file_digest(path)}\n".encode())
     return digest.hexdigest()
 
 

@@ -2,6 +2,7 @@
 
 from typing import Literal, NamedTuple
 
+from remamber.ops._costs import scan_backward_flops, scan_flops
 from remamber.plan.scan_shapes import ScanShape
 
 Op = Literal["scan", "ss2d"]
@@ -30,16 +31,14 @@ def perfect_cost(shape: ScanShape, op: Op, which: Pass) -> Cost:
     forward is 4 E + 8 E / k, backward delta and ddelta 8 E and u, dy, du 12 E / k. A, D and the
     bias are too small to count.
 
-    Operations are those of the sequential form, the exponential counted as one: forward
-    E (7 n + 3), backward E (19 n + 10). Softplus is not counted.
+    Operations are those of the sequential form, as the operators themselves are counted.
     """
     elements = shape.elements
     matrices = shape.b * shape.groups * shape.n * shape.length
     shared = elements if op == "scan" else elements // shape.groups
     forward = _FLOAT * (elements + 2 * shared + 2 * matrices)
     backward = _FLOAT * (2 * elements + 3 * shared + 4 * matrices)
-    forward_flops = elements * (7 * shape.n + 3)
-    backward_flops = elements * (19 * shape.n + 10)
+    forward_flops = scan_flops(elements, shape.n)
     if which == "forward":
         return Cost(forward, forward_flops)
-    return Cost(forward + backward, forward_flops + backward_flops)
+    return Cost(forward + backward, forward_flops + scan_backward_flops(elements, shape.n))

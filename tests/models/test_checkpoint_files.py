@@ -9,7 +9,7 @@ from pickles import foreign_class, hostile
 from safetensors.torch import save_file
 
 from remamber.errors import ExitCode, UserError
-from remamber.models._checkpoint_files import file_digest, read_checkpoint
+from remamber.models._checkpoint_files import read_checkpoint
 
 TENSORS = {"a.weight": torch.arange(6.0).reshape(2, 3), "a.steps": torch.tensor(3)}
 ZIP, LEGACY = True, False
@@ -171,12 +171,6 @@ def test_a_missing_file_is_a_missing_file(tmp_path, name):
     with pytest.raises(UserError) as caught:
         read_checkpoint(tmp_path / name)
     assert caught.value.exit_code == ExitCode.MISSING
-
-
-def test_the_digest_is_that_of_the_content(tmp_path):
-    path = tmp_path / "x"
-    path.write_bytes(b"abc")
-    assert file_digest(path).startswith("ba7816bf8f01cfea")
 
 
 def test_a_container_that_holds_itself_is_no_model(tmp_path):

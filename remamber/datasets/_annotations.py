@@ -1,0 +1,52 @@
+"""What every shape of annotation files says in the end: images, objects, refs by split."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from remamber.datasets import Referent
+
+
+class ImageEntry(NamedTuple):
+    """An image's file name under the image folder, and its size in pixels."""
+
+    file_name: str
+    height: int
+    width: int
+
+
+class Annotations(NamedTuple):
+    """The content of a data set's annotation files, before a pixel is decoded.
+
+    Attributes:
+        images: the images that have refs, by id.
+        segmentations: of every annotation in those images, by annotation id: COCO's polygons,
+            a run-length dict, or a list with one such dict.
+        objects: the annotation ids of an image, in the file's order.
+        splits: the refs of each split, in the order of their ids; a ref without annotation ids
+            has no target in its image, one with several names them all together.
+    """
+
+    images: Mapping[int, ImageEntry]
+    segmentations: Mapping[int, Any]
+    objects: Mapping[int, tuple[int, ...]]
+    splits: Mapping[str, tuple[Referent, ...]]
+
+
+class Source(NamedTuple):
+    """A data set as some project or mirror ships it, read and checked.
+
+    Attributes:
+        name: the data set, such as ``refcoco+``.
+        split_by: who made the splits: ``unc``, ``umd``, ``google``, or what the shape says.
+        annotations: what its files say.
+        images: the folder that ``ImageEntry.file_name`` is relative to, or, where the pixels
+            stand in the same files, the encoded bytes (JPEG or PNG) of an image id.
+        files: what was read, by path, with the sha256 (hexadecimal) of each.
+    """
+
+    name: str
+    split_by: str
+    annotations: Annotations
+    images: Path | Callable[[int], bytes]
+    files: Mapping[str, str]

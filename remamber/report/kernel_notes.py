@@ -6,7 +6,8 @@ from remamber.record.schema import Record
 from remamber.report import format as fmt
 from remamber.report.document import Section
 from remamber.report.provenance import each, machine_facts
-from remamber.table.kernels import LEAST_ROUNDS, KernelResults
+from remamber.rounds import LEAST_ROUNDS
+from remamber.table.kernels import KernelResults
 
 COPY_MIB = 256
 BUSY = 0.1

@@ -3,12 +3,11 @@
 from collections.abc import Callable, Iterable
 
 from remamber.report import format as fmt
+from remamber.rounds import DELTA, RoundRatio
 from remamber.table.kernel_cells import is_image
-from remamber.table.kernels import PASSES, KernelResults, Ratio, ShapeResults
+from remamber.table.kernels import PASSES, KernelResults, ShapeResults
 
 WORDS = {"forward": "forward", "training": "forward and backward"}
-DELTA = 0.02
-"""Differences below this are no differences, whatever their interval."""
 
 
 def kernel_verdict(results: KernelResults) -> str:
@@ -109,7 +108,7 @@ def _open(results: KernelResults) -> str:
     return text
 
 
-def is_slower(ratio: Ratio) -> bool:
+def is_slower(ratio: RoundRatio) -> bool:
     """Whether the interval, or the value where there is none, lies below one by more than noise."""
     high = ratio.high if ratio.high is not None else ratio.value
     return high < 1 - DELTA
@@ -117,10 +116,10 @@ def is_slower(ratio: Ratio) -> bool:
 
 def _ratios(
     results: KernelResults,
-    of: Callable[[ShapeResults, str], Ratio | None],
+    of: Callable[[ShapeResults, str], RoundRatio | None],
     which: str,
 ) -> list[float]:
-    found: Iterable[Ratio | None] = (of(shape, which) for shape in results.measured)
+    found: Iterable[RoundRatio | None] = (of(shape, which) for shape in results.measured)
     return [ratio.value for ratio in found if ratio is not None]
 
 

@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 
 from remamber.plan.scan_shapes import SHAPES
-from remamber.table.kernels import Ratio, ShapeResults
+from remamber.rounds import RoundRatio
+from remamber.table.kernels import ShapeResults
 from remamber.table.model import Cell, Row
 
 HEAD = "Shape (b, d, l, n, g)"
@@ -33,7 +34,7 @@ def cell(shape: ShapeResults, value: float | None, *, why: str) -> Cell:
     return Cell(value=value) if value is not None else nothing(shape, why)
 
 
-def ratio_cell(shape: ShapeResults, ratio: Ratio | None) -> Cell:
+def ratio_cell(shape: ShapeResults, ratio: RoundRatio | None) -> Cell:
     """How many times faster, with its interval."""
     if ratio is None:
         return nothing(shape, "one of them was not run")

@@ -1,36 +1,20 @@
 """What the records of a kernel study say: times, paired ratios, memory, errors, by shape."""
 
-import math
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
-import numpy as np
-
 from remamber.plan.scan_shapes import START_UP
 from remamber.plan.study import KernelAnalysis, StudyRuns
 from remamber.record.schema import Measurement, Record
+from remamber.rounds import RoundRatio, round_ratio
 from remamber.table.source import RecordSource
 
 PASSES = ("forward", "training")
 TENSORS = ("y", "du", "ddelta", "dA", "dB", "dC", "dD", "ddelta_bias")
-DRAWS = 2000
-LEAST_ROUNDS = 5
-"""Paired rounds from which an interval is given: fewer cannot be resampled."""
-_SEED = 20240709
 
 Where = Mapping[str, str]
-
-
-class Ratio(NamedTuple):
-    """How many times longer one takes than another, with a 95 % interval over paired rounds."""
-
-    value: float
-    low: float | None
-    high: float | None
-    rounds: int
 
 
 class Entry(NamedTuple):
@@ -91,7 +75,7 @@ class ShapeResults:
         known = [e for e in found if e is not None]
         return max(known) if known else None
 
-    def ratio(self, slow: tuple[str, str], fast: tuple[str, str], which: str) -> Ratio | None:
+    def ratio(self, slow: tuple[str, str], fast: tuple[str, str], which: str) -> RoundRatio | None:
         """Time of ``slow`` over time of ``fast``, each an (op, implementation), round by round."""
         return self._paired(*(f"{op} {name} {which}" for op, name in (slow, fast)))
 
@@ -102,20 +86,16 @@ class ShapeResults:
         found = [tuple(m.where[n] for n in names) for m in measured if m.metric == "scaling_s"]
         return [(op, name, which, threads) for op, name, which, threads in found]
 
-    def scaling(self, op: str, name: str, which: str, threads: str) -> Ratio | None:
+    def scaling(self, op: str, name: str, which: str, threads: str) -> RoundRatio | None:
         """Time with one thread over time with so many, round by round."""
         key = f"{op} {name} {which}"
         return self._paired(f"{key} 1 threads", f"{key} {threads} threads")
 
-    def _paired(self, slow: str, fast: str) -> Ratio | None:
+    def _paired(self, slow: str, fast: str) -> RoundRatio | None:
         if self.record is None:
             return None
         above, below = (dict(self.record.curves.get(name, ())) for name in (slow, fast))
-        rounds = sorted(above.keys() & below.keys())
-        if not rounds:
-            return None
-        logs = np.log([above[r] / below[r] for r in rounds])
-        return _interval(logs, name=f"{self.case} {slow} {fast}")
+        return round_ratio(above, below, name=f"{self.case} {slow} {fast}")
 
     def bandwidth_share(self, op: str, name: str, which: str) -> float | None:
         """A perfect kernel's bytes over the time taken, as a share of a large copy's rate."""
@@ -185,13 +165,13 @@ class KernelResults:
         }
         return min(times, key=lambda name: times[name]) if times else None
 
-    def against(self, shape: ShapeResults, rival: str | None, which: str) -> Ratio | None:
+    def against(self, shape: ShapeResults, rival: str | None, which: str) -> RoundRatio | None:
         """How many times faster the subject is than another scan, None if not known."""
         if rival is None:
             return None
         return shape.ratio(("scan", rival), ("scan", self.subject), which)
 
-    def against_composed(self, shape: ShapeResults, which: str) -> Ratio | None:
+    def against_composed(self, shape: ShapeResults, which: str) -> RoundRatio | None:
         """How many times faster the fused form is than the composed one."""
         return shape.ratio(("ss2d", self.composed), ("ss2d", self.fused), which)
 
@@ -238,13 +218,3 @@ def _names(op: str, shapes: list[ShapeResults], known: list[str]) -> tuple[str, 
                 found.setdefault(key.removeprefix(f"absent {op} ").rsplit(" ", 1)[0])
     place = {name: i for i, name in enumerate(known)}
     return tuple(sorted(found, key=lambda name: place.get(name, len(place))))
-
-
-def _interval(logs: np.ndarray, *, name: str) -> Ratio:
-    middle = math.exp(float(np.median(logs)))
-    if len(logs) < LEAST_ROUNDS:
-        return Ratio(middle, None, None, len(logs))
-    generator = np.random.default_rng([_SEED, zlib.crc32(name.encode())])
-    drawn = generator.integers(0, len(logs), size=(DRAWS, len(logs)))
-    low, high = np.percentile(np.median(logs[drawn], axis=1), [2.5, 97.5])
-    return Ratio(middle, math.exp(low), math.exp(high), len(logs))

@@ -11,7 +11,8 @@ from simulated_kernels import kernel_analysis, kernel_record, kernel_runs, kerne
 from remamber.record.store import Store
 from remamber.report import pictures, render_study
 from remamber.report.kernel_verdict import is_slower, kernel_verdict
-from remamber.table.kernels import Ratio, build_kernels
+from remamber.rounds import RoundRatio
+from remamber.table.kernels import build_kernels
 
 BARE = re.compile(r"\bnan\b|-0\.0\b|\bNone\b|\binf\b", re.IGNORECASE)
 
@@ -59,10 +60,10 @@ def test_a_shape_on_which_it_is_slower_is_not_passed_over(tmp_path):
 
 
 def test_slower_needs_more_than_noise():
-    assert is_slower(Ratio(0.9, 0.85, 0.95, 10))
-    assert not is_slower(Ratio(0.95, 0.85, 1.05, 10))
-    assert not is_slower(Ratio(0.99, 0.985, 0.995, 10))
-    assert is_slower(Ratio(0.5, None, None, 2))
+    assert is_slower(RoundRatio(0.9, 0.85, 0.95, 10))
+    assert not is_slower(RoundRatio(0.95, 0.85, 1.05, 10))
+    assert not is_slower(RoundRatio(0.99, 0.985, 0.995, 10))
+    assert is_slower(RoundRatio(0.5, None, None, 2))
 
 
 def test_nothing_measured_says_nothing(tmp_path):

@@ -12,8 +12,9 @@ from simulated_kernels import (
 )
 
 from remamber.record.store import Store
+from remamber.rounds import LEAST_ROUNDS
 from remamber.table.kernel_layout import kernel_tables
-from remamber.table.kernels import LEAST_ROUNDS, build_kernels
+from remamber.table.kernels import build_kernels
 
 
 @pytest.fixture

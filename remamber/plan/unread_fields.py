@@ -1,0 +1,63 @@
+"""Which fields of ``ModelSpec`` a model does not read: they change neither its name nor its hash.
+
+A study over several models says what all of them share; what a model does not read is put back
+to its default, so that one model is one run. A study of such a field alone is refused.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from remamber.errors import UserError
+
+UNREAD = {"lavt": ("backbone", "scan_directions", "decoder", "fusion", "release")}
+"""By the model's name; a model that is not here reads everything."""
+
+_MODEL, _NAME = "model", "name"
+
+
+def without_unread(model: Mapping[str, Any]) -> dict[str, Any]:
+    """The content of a ``ModelSpec`` without what the model that it names does not read."""
+    unread = UNREAD.get(str(model.get(_NAME)), ())
+    return {key: value for key, value in model.items() if key not in unread}
+
+
+def require_read(
+    name: str,
+    *,
+    row: Sequence[tuple[str, Mapping[str, Any]]],
+    asked: tuple[str, Mapping[str, Any]],
+) -> None:
+    """Refuse what a model does not read, in a study's row and on the command line.
+
+    Args:
+        name: the model's.
+        row: what the row sets, each with its origin. A row that names the model itself may set
+            anything, and so may the command line with it: the study compares models.
+        asked: what the command line sets, with its origin.
+
+    Raises:
+        UserError: a key is not read, which is named with its origin.
+    """
+    if any(_NAME in content.get(_MODEL, {}) for _, content in row):
+        return
+    for origin, content in (*row, asked):
+        for key in _dotted(content.get(_MODEL, {})):
+            if key.partition(".")[0] in UNREAD.get(name, ()):
+                raise _refused(name, key, origin=origin)
+
+
+def _dotted(content: Mapping[str, Any]) -> Iterator[str]:
+    for key, value in content.items():
+        inner: Iterable[str] = _dotted(value) if isinstance(value, Mapping) else ()
+        yield from (f"{key}.{rest}" for rest in inner)
+        if not isinstance(value, Mapping):
+            yield key
+
+
+def _refused(name: str, key: str, *, origin: str) -> UserError:
+    return UserError(
+        f"the model '{name}' has no {_MODEL}.{key}",
+        where=[origin, f"nor any of  {', '.join(UNREAD[name])}"],
+        fix=["--set model.name=remamber", f"leave {_MODEL}.{key} out"],
+        slug="field_not_read",
+    )

@@ -22,7 +22,7 @@ OnProgress = Callable[[str, int, int], None]
 """Called with (what is being done, how many are done, of how many)."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Expression:
     """One sentence that names a target.
 
@@ -35,7 +35,7 @@ class Expression:
     needs: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Referent:
     """One target in one image with all its expressions (REFER's "ref")."""
 
@@ -49,6 +49,9 @@ class Referent:
 
 class ReferringDataset(Protocol):
     """What training and evaluation need of a data set.
+
+    One that is also a ``DecodesElsewhere`` of ``_decode_crew`` can be decoded by other processes
+    while the model computes.
 
     Attributes:
         name: the data set's name on the command line.
@@ -91,12 +94,15 @@ class DataPlace:
         root: the user's data root (``--data-root``), for data that cannot be generated.
         cache: folder for generated data; None means the user's cache folder.
         workers: processes that may generate.
+        loaders: processes that decode images for training and evaluation; None leaves it to
+            the amount there is to decode.
         on_progress: told of anything that takes longer than a moment.
     """
 
     root: Path | None = None
     cache: Path | None = None
     workers: int = 1
+    loaders: int | None = None
     on_progress: OnProgress = field(default=lambda what, done, total: None)
 
 

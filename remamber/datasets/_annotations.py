@@ -40,13 +40,19 @@ class Source(NamedTuple):
         name: the data set, such as ``refcoco+``.
         split_by: who made the splits: ``unc``, ``umd``, ``google``, or what the shape says.
         annotations: what its files say.
-        images: the folder that ``ImageEntry.file_name`` is relative to, or, where the pixels
-            stand in the same files, the encoded bytes (JPEG or PNG) of an image id.
+        images: the folder that ``ImageEntry.file_name`` is relative to; where the pixels stand
+            in the same files, a function that gives the encoded bytes (JPEG or PNG) of an image
+            id; None where the folder is not known.
         files: what was read, by path, with the sha256 (hexadecimal) of each.
+        notes: what was left out or mended, a sentence each with its number.
+        fingerprint: sha256 (hexadecimal) that the data set has when these files are opened
+            without conversion; empty where they cannot be.
     """
 
     name: str
     split_by: str
     annotations: Annotations
-    images: Path | Callable[[int], bytes]
+    images: Path | Callable[[int], bytes] | None
     files: Mapping[str, str]
+    notes: tuple[str, ...] = ()
+    fingerprint: str = ""

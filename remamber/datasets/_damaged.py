@@ -1,6 +1,6 @@
 """The error for a data file that exists but cannot be what it should be (exit 6)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from remamber.errors import ExitCode, UserError
@@ -19,4 +19,17 @@ def damaged(
         exit_code=ExitCode.DAMAGED,
         slug="data_damaged",
         path=str(path.absolute()),
+    )
+
+
+def damaged_source(what: str, files: Iterable[str]) -> UserError:
+    """The same for what several files say together: it names them all."""
+    paths = [str(Path(file).absolute()) for file in files] or ["(no file)"]
+    return UserError(
+        what,
+        where=[f"file  {path}" for path in paths],
+        fix=["take all files from the same release of the data set", FETCH_AGAIN],
+        exit_code=ExitCode.DAMAGED,
+        slug="data_damaged",
+        path=paths[0],
     )

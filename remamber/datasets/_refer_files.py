@@ -1,17 +1,14 @@
 """Finding and reading the three parts of a REFER data set: instances, refs, image folder."""
 
 import hashlib
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from remamber.datasets._damaged import damaged
+from remamber.datasets._json_file import ReadFile, read_json, read_whole
+from remamber.datasets._photographs import IMAGE_FOLDERS, find_images
 from remamber.datasets._unpickle import load_plain_pickle
 from remamber.errors import ExitCode, UserError
-
-IMAGE_FOLDERS = ("images/mscoco/images/train2014", "images/train2014", "train2014")
-"""Where the known code bases keep COCO's images under a data root, most common first."""
 
 
 class ReferFiles(NamedTuple):
@@ -23,11 +20,16 @@ class ReferFiles(NamedTuple):
 
 
 class ReferContent(NamedTuple):
-    """What the two annotation files hold, and the sha256 (hexadecimal) of both together."""
+    """What the two annotation files hold, and the sha256 (hexadecimal) of each."""
 
     instances: Any
     refs: Any
-    fingerprint: str
+    digests: tuple[str, str]
+
+    @property
+    def fingerprint(self) -> str:
+        """sha256 (hexadecimal) of both together."""
+        return fingerprint(self.digests)
 
 
 def locate(
@@ -40,12 +42,15 @@ def locate(
     """
     instances = root / folder / "instances.json"
     refs = [root / folder / f"refs({split_by}).{ending}" for ending in ("json", "p")]
-    images = [root / place for place in IMAGE_FOLDERS]
     found_refs = next((path for path in refs if path.is_file()), None)
-    found_images = next((path for path in images if path.is_dir()), None)
+    found_images = find_images(root)
     if instances.is_file() and found_refs and found_images:
         return ReferFiles(instances, found_refs, found_images)
-    parts = {instances: instances.is_file(), refs[1]: found_refs, images[-1]: found_images}
+    parts = {
+        instances: instances.is_file(),
+        refs[1]: found_refs,
+        root / IMAGE_FOLDERS[-1]: found_images,
+    }
     raise UserError(
         f"data set '{name}' not found under {root.absolute()}",
         where=[
@@ -68,14 +73,14 @@ def read(files: ReferFiles) -> ReferContent:
     Raises:
         UserError: one of them cannot be read (exit 6); a pickle that asks for code is refused.
     """
-    instances, refs = _bytes(files.instances), _bytes(files.refs)
-    both = hashlib.sha256(hashlib.sha256(instances).digest() + hashlib.sha256(refs).digest())
-    load = _json if files.refs.suffix == ".json" else load_plain_pickle
-    return ReferContent(
-        instances=_json(instances, path=files.instances),
-        refs=load(refs, path=files.refs),
-        fingerprint=both.hexdigest(),
-    )
+    instances = read_json(files.instances)
+    refs = read_json(files.refs) if files.refs.suffix == ".json" else _pickle(files.refs)
+    return ReferContent(instances.content, refs.content, (instances.sha256, refs.sha256))
+
+
+def fingerprint(digests: Sequence[str]) -> str:
+    """sha256 (hexadecimal) of files by the sha256 of each, in their order."""
+    return hashlib.sha256(b"".join(map(bytes.fromhex, digests))).hexdigest()
 
 
 def _shown(path: Path) -> str:
@@ -92,19 +97,6 @@ def _hints(root: Path, folder: str, split_by: str) -> list[str]:
     return [f"hint        other splits are there: {', '.join(others)}"] if others else []
 
 
-def _bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise damaged(f"'{path.name}' cannot be read ({error.strerror})", path) from error
-
-
-def _json(content: bytes, *, path: Path) -> Any:  # noqa: ANN401 - the caller checks
-    try:
-        return json.loads(content)
-    except json.JSONDecodeError as error:
-        place = f"line {error.lineno} column {error.colno} of {len(content):,} bytes"
-        what = f"'{path.name}' is not whole JSON ({error.msg} at {place})"
-        raise damaged(what, path) from error
-    except (UnicodeDecodeError, RecursionError) as error:
-        raise damaged(f"'{path.name}' is not JSON in UTF-8 ({error})", path) from error
+def _pickle(path: Path) -> ReadFile:
+    raw = read_whole(path)
+    return ReadFile(load_plain_pickle(raw, path=path), hashlib.sha256(raw).hexdigest())

@@ -11,6 +11,7 @@ from remamber.datasets._annotations import Annotations, ImageEntry
 from remamber.datasets._damaged import FETCH_AGAIN, damaged
 from remamber.datasets._refer_files import ReferContent, ReferFiles
 from remamber.datasets._segmentation import drawable
+from remamber.datasets._shown import shown
 from remamber.errors import UserError
 
 _LOG = logging.getLogger(__name__)
@@ -164,6 +165,7 @@ def _joined(refs: list[Referent], instances: _Instances) -> Annotations:
     for annotation in kept.values():
         objects.setdefault(annotation.image_id, []).append(annotation.ann_id)
     _warn_of_thin(kept)
+    _warn_of_homeless(instances)
     by_split: dict[str, list[Referent]] = {}
     for ref in refs:
         by_split.setdefault(ref.split, []).append(ref)
@@ -187,6 +189,12 @@ def _warn_of_thin(annotations: dict[int, _Annotation]) -> None:
         _LOG.warning("%d polygons of fewer than three points enclose nothing: not drawn", thin)
 
 
+def _warn_of_homeless(instances: _Instances) -> None:
+    homeless = sum(a.image_id not in instances.images for a in instances.annotations.values())
+    if homeless:
+        _LOG.warning("%d annotations are in images that the file does not list: unused", homeless)
+
+
 def _each(rows: Any, label: str, parse: Callable[[Any], T]) -> Iterator[T]:  # noqa: ANN401
     if not isinstance(rows, list):
         found = "nothing" if rows is None else f"a {type(rows).__name__}"
@@ -206,7 +214,7 @@ def _field(row: Any, key: str, *kinds: type[T]) -> T:  # noqa: ANN401
     value: T = row[key]
     if not isinstance(value, kinds):
         expected = " or ".join(kind.__name__ for kind in kinds)
-        raise _WrongStructureError(f"'{key}' is {value!r:.40}, expected {expected}")
+        raise _WrongStructureError(f"'{key}' is {shown(value)}, expected {expected}")
     return value
 
 

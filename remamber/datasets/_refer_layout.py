@@ -1,21 +1,18 @@
 """Any data set in the REFER layout: instances.json, refs(SPLIT_BY) and COCO's image folder."""
 
-import gc
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from functools import cached_property
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-
-import numpy as np
 
 from remamber.datasets import Image, Mask, Referent
 from remamber.datasets._annotations import Annotations
-from remamber.datasets._damaged import damaged
-from remamber.datasets._images import read_image
+from remamber.datasets._decode_worker import Job
+from remamber.datasets._json_file import collector_paused
+from remamber.datasets._outline import Outline, draw
+from remamber.datasets._photographs import Photographs
 from remamber.datasets._refer_files import ReferFiles, locate, read
 from remamber.datasets._refer_index import build_index
-from remamber.datasets._segmentation import BadSegmentationError, MaskRule, decode
-from remamber.errors import ExitCode, UserError
+from remamber.datasets._segmentation import MaskRule
 from remamber.plan.spec import DataSpec
 from remamber.registry import unknown
 
@@ -46,7 +43,7 @@ def open_refer(
         UserError: a part is missing (exit 3) or damaged (exit 6).
     """
     files = locate(root, folder=folder, split_by=split_by, name=name, fix=fix)
-    with _collector_paused():
+    with collector_paused():
         content = read(files)
         index = build_index(content, files)
     return ReferFolder(
@@ -57,18 +54,6 @@ def open_refer(
         mask_rule=spec.mask_rule,
         fingerprint=fingerprint or content.fingerprint,
     )
-
-
-@contextmanager
-def _collector_paused() -> Iterator[None]:
-    """No garbage collection meanwhile: among millions of new lists it takes half of the time."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 class ReferFolder:
@@ -99,6 +84,7 @@ class ReferFolder:
         self.location = files.instances.parent
         self._files = files
         self._index = index
+        self._photographs = Photographs(files.images)
         self._mask_rule: MaskRule = mask_rule
 
     def splits(self) -> tuple[str, ...]:
@@ -117,18 +103,8 @@ class ReferFolder:
             raise unknown("split", split, self.splits(), where=[place])
         refs = list(self._index.splits[split])
         names = {self._index.images[ref.image_id].file_name for ref in refs}
-        absent = sorted(names - self._photographs)
-        if absent:
-            raise _images_missing(absent, len(names), split, self._files.images)
+        self._photographs.require(names, split=split)
         return refs
-
-    @cached_property
-    def _photographs(self) -> set[str]:
-        """Names in the index that the image folder has; one listing is faster than 20,000 looks."""
-        names = {entry.file_name for entry in self._index.images.values()}
-        listed = {path.name for path in self._files.images.iterdir()}
-        deeper = {name for name in names if "/" in name and (self._files.images / name).is_file()}
-        return (names & listed) | deeper
 
     def image(self, image_id: int) -> Image:
         """Pixels, uint8 ``h w 3`` at original size.
@@ -136,9 +112,11 @@ class ReferFolder:
         Raises:
             UserError: the file is missing (exit 3) or cannot be read (exit 6).
         """
-        entry = self._index.images[image_id]
-        path = self._files.images / entry.file_name
-        return read_image(path, image_id, height=entry.height, width=entry.width)
+        return self._photographs.read(image_id, self._index.images[image_id])
+
+    def image_job(self, image_id: int, size: int) -> Job:
+        """What gives the image stretched to ``s s 3``, in whatever process it is called."""
+        return self._photographs.job(image_id, self._index.images[image_id], size)
 
     def mask(self, ref: Referent) -> Mask:
         """The target, bool ``h w`` at original size, by the mask rule.
@@ -146,7 +124,15 @@ class ReferFolder:
         Raises:
             UserError: the annotation describes no mask of the image's size (exit 6).
         """
-        return self._union(ref.ann_ids, ref.image_id, rule=self._mask_rule)
+        return draw(self._outline(ref.ann_ids, ref.image_id, rule=self._mask_rule))
+
+    def mask_job(self, ref: Referent) -> Job:
+        """What gives ``mask(ref)``, in whatever process it is called."""
+        return partial(draw, self._outline(ref.ann_ids, ref.image_id, rule=self._mask_rule))
+
+    def object_ids(self, image_id: int) -> tuple[int, ...]:
+        """The annotation ids of an image's objects, in the file's order."""
+        return self._index.objects.get(image_id, ())
 
     def all_objects(self, image_id: int) -> Mask:
         """Union of every annotated object of an image, bool ``h w`` at original size.
@@ -154,31 +140,16 @@ class ReferFolder:
         Raises:
             UserError: an annotation describes no mask of the image's size (exit 6).
         """
-        return self._union(self._index.objects[image_id], image_id, rule="union")
+        objects = self._index.objects.get(image_id, ())
+        return draw(self._outline(objects, image_id, rule="union"))
 
-    def _union(self, ann_ids: Sequence[int], image_id: int, *, rule: MaskRule) -> Mask:
+    def _outline(self, ann_ids: Sequence[int], image_id: int, *, rule: MaskRule) -> Outline:
         entry = self._index.images[image_id]
-        union = np.zeros((entry.height, entry.width), dtype=np.bool_)
-        for ann_id in ann_ids:
-            try:
-                segmentation = self._index.segmentations[ann_id]
-                union |= decode(segmentation, entry.height, entry.width, rule=rule)
-            except BadSegmentationError as error:
-                what = f"annotation {ann_id} of image {image_id} has no usable mask: {error}"
-                raise damaged(what, self._files.instances) from error
-        return union
-
-
-def _images_missing(absent: list[str], total: int, split: str, folder: Path) -> UserError:
-    more = f" and {len(absent) - 3:,} more" if len(absent) > 3 else ""
-    return UserError(
-        f"{len(absent):,} of {total:,} images of split '{split}' are missing",
-        where=[
-            f"looked for  {', '.join(absent[:3])}{more}",
-            f"in          {folder.absolute()}/",
-        ],
-        fix=[f"unpack the missing images into {folder.absolute()}/"],
-        exit_code=ExitCode.MISSING,
-        slug="image_missing",
-        path=str(folder.absolute()),
-    )
+        return Outline(
+            tuple((ann_id, self._index.segmentations[ann_id]) for ann_id in ann_ids),
+            image_id,
+            height=entry.height,
+            width=entry.width,
+            rule=rule,
+            file=self._files.instances,
+        )

@@ -5,7 +5,7 @@ uninitialised memory for run lengths that do not fill the image.
 """
 
 import math
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,8 @@ from pycocotools import mask as coco
 
 Mask = NDArray[np.bool_]
 MaskRule = Literal["union", "eq1"]
+_LONGEST = 8
+"""Characters of a run: 40 bits hold more pixels than any image has."""
 
 
 class BadSegmentationError(ValueError):
@@ -33,10 +35,56 @@ def decode(segmentation: Any, height: int, width: int, *, rule: MaskRule = "unio
     Raises:
         BadSegmentationError: no mask can be made of it.
     """
+    parts, _ = _parts(segmentation, height, width)
+    if len(parts) == 1:
+        return _expanded(parts[0], height, width).view(np.bool_)
     count = np.zeros((height, width), dtype=np.uint16)
-    for part in _parts(segmentation, height, width):
-        count += part
+    for part in parts:
+        count += _expanded(part, height, width)
     return count == 1 if rule == "eq1" else count > 0
+
+
+def decode_text(counts: bytes, height: int, width: int) -> Mask:
+    """The mask, bool ``h w``, of run lengths in COCO's compressed text.
+
+    Raises:
+        BadSegmentationError: the text does not fill the image exactly.
+    """
+    return _expanded({"size": [height, width], "counts": counts}, height, width).view(np.bool_)
+
+
+class RunLengths(NamedTuple):
+    """An annotation's mask in COCO's compressed text by either rule.
+
+    ``eq1`` is None where the rules agree, which is where no two parts overlap.
+    """
+
+    union: bytes
+    eq1: bytes | None
+
+
+def run_lengths(segmentation: Any, height: int, width: int) -> RunLengths:  # noqa: ANN401
+    """What ``decode`` gives by both rules, without a pixel drawn where there is one part.
+
+    Raises:
+        BadSegmentationError: no mask can be made of it.
+    """
+    parts, drawn = _parts(segmentation, height, width)
+    if not drawn:
+        parts = [_checked_text(part, height, width) for part in parts]
+    if len(parts) == 1:
+        return RunLengths(parts[0]["counts"], None)
+    union = coco.merge(parts, intersect=False)
+    if coco.area(parts).sum(dtype=np.int64) == coco.area(union):
+        return RunLengths(union["counts"], None)
+    eq1 = compressed(decode(segmentation, height, width, rule="eq1"))
+    return RunLengths(union["counts"], eq1["counts"])
+
+
+def compressed(mask: Mask) -> dict[str, Any]:
+    """A mask, bool ``h w``, as a run-length dict with COCO's compressed text, which is ASCII."""
+    packed: dict[str, Any] = coco.encode(np.asfortranarray(mask, dtype=np.uint8))
+    return {"size": list(mask.shape), "counts": packed["counts"]}
 
 
 def drawable(polygons: list[Any]) -> list[Any]:
@@ -44,18 +92,34 @@ def drawable(polygons: list[Any]) -> list[Any]:
     return [polygon for polygon in polygons if not isinstance(polygon, list) or len(polygon) >= 6]
 
 
-def _parts(segmentation: Any, height: int, width: int) -> list[NDArray[np.uint8]]:  # noqa: ANN401
+class _Parts(NamedTuple):
+    """Run-length dicts, and whether pycocotools drew them, so that they are known to be right."""
+
+    rows: list[dict[str, Any]]
+    drawn: bool
+
+
+def _parts(segmentation: Any, height: int, width: int) -> _Parts:  # noqa: ANN401
     rows = [segmentation] if isinstance(segmentation, dict) else segmentation
     if not isinstance(rows, list) or not rows:
         raise BadSegmentationError("neither a list of polygons nor a run-length mask")
     if all(isinstance(row, dict) for row in rows):
-        return [_expanded(row, height, width) for row in rows]
+        return _Parts(rows, drawn=False)
     polygons = drawable(rows)
     if not polygons:
         raise BadSegmentationError("every polygon has fewer than three points")
     for polygon in polygons:
         _check_polygon(polygon, height, width)
-    return [_expanded(row, height, width) for row in coco.frPyObjects(polygons, height, width)]
+    return _Parts(coco.frPyObjects(polygons, height, width), drawn=True)
+
+
+def _checked_text(part: dict[str, Any], height: int, width: int) -> dict[str, Any]:
+    """A part with its counts as compressed text, after a check that they fill the image."""
+    counts = part.get("counts")
+    if isinstance(counts, bytes):
+        _runs(part, height, width)
+        return {"size": [height, width], "counts": counts}
+    return compressed(_expanded(part, height, width).view(np.bool_))
 
 
 def _check_polygon(polygon: Any, height: int, width: int) -> None:  # noqa: ANN401
@@ -74,37 +138,53 @@ def _is_number(value: Any) -> bool:  # noqa: ANN401
 
 
 def _expanded(rle: dict[str, Any], height: int, width: int) -> NDArray[np.uint8]:
-    if rle.get("size") != [height, width]:
-        raise BadSegmentationError(
-            f"a run-length mask of size {rle.get('size')} in an image of {[height, width]}"
-        )
-    counts = rle.get("counts")
-    runs = _decompressed(counts) if isinstance(counts, str | bytes) else counts
-    if not isinstance(runs, list) or not all(type(run) is int and run >= 0 for run in runs):
-        raise BadSegmentationError("run lengths that are not a list of counts")
-    if sum(runs) != height * width:
-        raise BadSegmentationError(f"run lengths of {sum(runs)} pixels, not {height * width}")
+    runs = _runs(rle, height, width)
     values = np.arange(len(runs), dtype=np.int64).astype(np.uint8) & 1
     return np.repeat(values, runs).reshape(width, height).T
 
 
-def _decompressed(counts: str | bytes) -> list[int]:
+def _runs(rle: dict[str, Any], height: int, width: int) -> NDArray[np.int64]:
+    """Run lengths down the columns, zeros first, that fill the image exactly."""
+    if list(rle.get("size") or ()) != [height, width]:
+        raise BadSegmentationError(
+            f"a run-length mask of size {rle.get('size')} in an image of {[height, width]}"
+        )
+    counts, pixels = rle.get("counts"), height * width
+    if isinstance(counts, str | bytes):
+        runs = _decompressed(counts, pixels)
+    elif isinstance(counts, list) and all(type(run) is int and run >= 0 for run in counts):
+        if max(counts, default=0) > pixels:
+            raise BadSegmentationError(f"run lengths beyond the image, not {pixels} pixels")
+        runs = np.array(counts, dtype=np.int64)
+    else:
+        raise BadSegmentationError("run lengths that are not a list of counts")
+    if runs.min(initial=0) < 0:
+        raise BadSegmentationError("run lengths that are not a list of counts")
+    if (total := int(runs.sum())) != pixels:
+        raise BadSegmentationError(f"run lengths of {total} pixels, not {pixels}")
+    return runs
+
+
+def _decompressed(counts: str | bytes, pixels: int) -> NDArray[np.int64]:
     """Run lengths of COCO's text form: 5 bits a character, a run less the last but one."""
     raw = counts.encode("latin1", "replace") if isinstance(counts, str) else counts
-    runs: list[int] = []
-    value = shift = 0
-    for character in raw:
-        bits = character - 48
-        if not 0 <= bits < 64 or shift > 60:
-            raise BadSegmentationError("run lengths that are not in COCO's text form")
-        value |= (bits & 0x1F) << shift
-        shift += 5
-        if bits & 0x20:
-            continue
-        if bits & 0x10:
-            value -= 1 << shift
-        runs.append(value + (runs[-2] if len(runs) > 2 else 0))
-        value = shift = 0
-    if shift:
+    bits = np.frombuffer(raw, dtype=np.uint8).astype(np.int64) - 48
+    if bits.min(initial=0) < 0 or bits.max(initial=0) > 63:
+        raise BadSegmentationError("run lengths that are not in COCO's text form")
+    last = np.flatnonzero(bits & 0x20 == 0)
+    first = np.concatenate([[0], last + 1])
+    lengths = np.diff(np.append(first, len(bits)) if first[-1] < len(bits) else first)
+    if lengths.max(initial=0) > _LONGEST:
+        raise BadSegmentationError("run lengths that are not in COCO's text form")
+    if first[-1] < len(bits):
         raise BadSegmentationError("run lengths that are cut short")
-    return runs
+    if not len(bits):
+        return bits
+    place = np.arange(len(bits)) - np.repeat(first[:-1], lengths)
+    values = np.add.reduceat((bits & 0x1F) << (5 * place), first[:-1])
+    values -= np.where(bits[last] & 0x10, np.int64(1) << (5 * lengths), 0)
+    if np.abs(values).max() > pixels:
+        raise BadSegmentationError(f"run lengths beyond the image, not {pixels} pixels")
+    values[1::2] = np.cumsum(values[1::2])
+    values[2::2] = np.cumsum(values[2::2])
+    return values

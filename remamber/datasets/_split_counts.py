@@ -1,11 +1,12 @@
 """How many refs, images and expressions each split of the published data sets has."""
 
 import csv
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from importlib.resources import files
 from typing import NamedTuple
 
 from remamber.datasets import ReferringDataset
+from remamber.datasets._converted import ConvertedFolder
 from remamber.datasets._refer_layout import ReferFolder
 
 
@@ -21,6 +22,14 @@ class CountDifference(NamedTuple):
         return f"{self.split}: {self.found:,} {self.unit}, published {self.expected:,}"
 
 
+class Size(NamedTuple):
+    """How large a split is."""
+
+    refs: int
+    images: int
+    expressions: int
+
+
 def count_report(
     dataset: ReferringDataset, splits: Collection[str] | None = None
 ) -> list[CountDifference]:
@@ -32,30 +41,44 @@ def count_report(
         dataset: what was opened.
         splits: those to look at; None looks at all that are known.
     """
-    if not isinstance(dataset, ReferFolder):
+    if not isinstance(dataset, ReferFolder | ConvertedFolder):
         return []
-    known = [
-        r
-        for r in _table()
-        if (r["dataset"], r["split_by"]) == (dataset.name, dataset.split_by)
-        and (splits is None or r["split"] in splits)
-    ]
-    return [difference for row in known for difference in _differences(dataset, row)]
+    known = _known(dataset.name, dataset.split_by)
+    wanted = [split for split in known if splits is None or split in splits]
+    there = dataset.splits()
+    return size_report(
+        dataset.name,
+        dataset.split_by,
+        {s: _size(dataset, s) if s in there else Size(0, 0, 0) for s in wanted},
+    )
 
 
-def _differences(dataset: ReferFolder, row: dict[str, str]) -> list[CountDifference]:
-    split = row["split"]
-    refs = dataset.refs(split) if split in dataset.splits() else []
-    found = {
-        "refs": len(refs),
-        "images": len({ref.image_id for ref in refs}),
-        "expressions": sum(len(ref.expressions) for ref in refs),
-    }
+def size_report(name: str, split_by: str, sizes: Mapping[str, Size]) -> list[CountDifference]:
+    """Where these splits of a data set differ in size from the published ones."""
+    known = _known(name, split_by)
     return [
-        CountDifference(split, unit, int(row[unit]), found[unit])
-        for unit in found
-        if row[unit] and int(row[unit]) != found[unit]
+        CountDifference(split, unit, int(known[split][unit]), found)
+        for split, size in sizes.items()
+        if split in known
+        for unit, found in size._asdict().items()
+        if known[split][unit] and int(known[split][unit]) != found
     ]
+
+
+def is_published(name: str, split_by: str) -> bool:
+    """Whether the published sizes of a data set's splits are known."""
+    return bool(_known(name, split_by))
+
+
+def _size(dataset: ReferringDataset, split: str) -> Size:
+    refs = dataset.refs(split)
+    expressions = sum(len(ref.expressions) for ref in refs)
+    return Size(len(refs), len({ref.image_id for ref in refs}), expressions)
+
+
+def _known(name: str, split_by: str) -> dict[str, dict[str, str]]:
+    rows = _table()
+    return {r["split"]: r for r in rows if (r["dataset"], r["split_by"]) == (name, split_by)}
 
 
 def _table() -> list[dict[str, str]]:

@@ -8,31 +8,60 @@ import errno
 import logging
 import shutil
 from contextlib import closing
+from dataclasses import asdict
 from pathlib import Path
 
 from filelock import FileLock
 from platformdirs import user_cache_dir
 
 from remamber.datasets import DataPlace, ReferringDataset
+from remamber.datasets._grefs_layout import open_grefs
 from remamber.datasets._refer_layout import open_refer
 from remamber.datasets._synthetic.crew import work
-from remamber.datasets._synthetic.files import IMAGES, flaw, refer_folder, write_layout
-from remamber.datasets._synthetic.grammar import styles
-from remamber.datasets._synthetic.knobs import PRESETS, Recipe
+from remamber.datasets._synthetic.files import (
+    IMAGES,
+    PROVENANCE,
+    flaw,
+    read_provenance,
+    refer_folder,
+    write_layout,
+)
+from remamber.datasets._synthetic.form import Form
+from remamber.datasets._synthetic.grammar import load_grammar
+from remamber.datasets._synthetic.knobs import Recipe
+from remamber.datasets._synthetic.recipes import recipe_of
 from remamber.datasets._synthetic.worker import Job
 from remamber.errors import ExitCode, UserError
 from remamber.plan.spec import DataSpec
 from remamber.record.files import set_aside
-from remamber.registry import DATASETS, unknown
+from remamber.registry import DATASETS
 
 register = DATASETS.register
 _log = logging.getLogger(__name__)
-_SPLIT_BY = "unc"
+_EXACT = Form()
 
 
 @register("synth-refcoco")
 def synth_refcoco(spec: DataSpec, place: DataPlace) -> ReferringDataset:
     """Synthetic scenes with short expressions and location words, in the manner of RefCOCO."""
+    return _open(spec, place)
+
+
+@register("synth-refcoco+")
+def synth_refcoco_plus(spec: DataSpec, place: DataPlace) -> ReferringDataset:
+    """Synthetic scenes with short expressions and no location words, in the manner of RefCOCO+."""
+    return _open(spec, place)
+
+
+@register("synth-refcocog")
+def synth_refcocog(spec: DataSpec, place: DataPlace) -> ReferringDataset:
+    """Synthetic scenes with whole noun phrases and relations, in the manner of RefCOCOg (G-Ref)."""
+    return _open(spec, place)
+
+
+@register("synth-grefcoco")
+def synth_grefcoco(spec: DataSpec, place: DataPlace) -> ReferringDataset:
+    """Synthetic scenes, expressions of one, several or no targets, in the manner of gRefCOCO."""
     return _open(spec, place)
 
 
@@ -47,28 +76,65 @@ def config_fingerprint(spec: DataSpec) -> str:
     return _recipe(spec).fingerprint
 
 
+def side_of(spec: DataSpec) -> int:
+    """Height and width of a synthetic data set's images in pixels.
+
+    Raises:
+        UserError: the spec names no synthetic data set.
+    """
+    return _recipe(spec).knobs.side
+
+
 def _recipe(spec: DataSpec) -> Recipe:
-    if spec.name not in styles():
-        raise unknown("synthetic data set", spec.name, styles())
-    preset = spec.preset or "quick"
-    return Recipe(spec.name, preset, spec.seed, PRESETS[preset])
+    return recipe_of(
+        spec.name,
+        spec.preset or "quick",
+        difficulty=spec.difficulty,
+        seed=spec.seed,
+        side=spec.side,
+    )
 
 
 def _open(spec: DataSpec, place: DataPlace) -> ReferringDataset:
-    recipe = _recipe(spec)
-    if spec.split_by not in (None, _SPLIT_BY):
+    recipe, grammar = _recipe(spec), load_grammar(spec.name)
+    if spec.split_by not in (None, grammar.split_by):
         raise UserError(
             f"{spec.name} has no refs split by '{spec.split_by}'",
-            fix=[f"leave data.split_by out, or set it to '{_SPLIT_BY}'"],
+            fix=[f"leave data.split_by out, or set it to '{grammar.split_by}'"],
             slug="unknown_split_by",
         )
+    root = _exported(recipe, place) or provide(recipe, place)
+    return _read(root, spec, recipe.fingerprint)
+
+
+def _exported(recipe: Recipe, place: DataPlace) -> Path | None:
+    """The data root, if exactly these data were exported to it."""
+    if place.root is None or not (place.root / PROVENANCE).is_file():
+        return None
+    kept = read_provenance(place.root)
+    exact = kept.get("form") == asdict(_EXACT) and kept["fingerprint"] == recipe.fingerprint
+    return place.root if exact else None
+
+
+def _read(root: Path, spec: DataSpec, fingerprint: str) -> ReferringDataset:
+    grammar, folder = load_grammar(spec.name), refer_folder(spec.name)
+    if grammar.refs_file == "grefs":
+        return open_grefs(
+            root,
+            spec,
+            folder=folder,
+            split_by=grammar.split_by,
+            name=spec.name,
+            images=root / IMAGES,
+            known_fingerprint=fingerprint,
+        )
     return open_refer(
-        provide(recipe, place),
+        root,
         spec,
-        folder=refer_folder(spec.name),
-        split_by=_SPLIT_BY,
+        folder=folder,
+        split_by=grammar.split_by,
         name=spec.name,
-        fingerprint=recipe.fingerprint,
+        fingerprint=fingerprint,
     )
 
 
@@ -94,41 +160,80 @@ def provide(recipe: Recipe, place: DataPlace) -> Path:
             if not root.exists():
                 _generate(recipe, place, root)
     except OSError as error:
-        raise _cannot_write(cache, error) from error
+        other = "or XDG_CACHE_HOME=/another/folder remamber-bench ..."
+        raise _cannot_write(cache, error, otherwise=other) from error
     return root
 
 
-def _generate(recipe: Recipe, place: DataPlace, root: Path) -> None:
+def export(recipe: Recipe, root: Path, place: DataPlace, *, form: Form) -> None:
+    """Write a recipe's data into a new folder, whole or not at all.
+
+    Args:
+        recipe: what to generate.
+        root: the folder; it may exist if it is empty.
+        place: gives the number of workers, and is told of progress.
+        form: in which form images and masks are written.
+
+    Raises:
+        UserError: the folder holds something (exit 2), cannot be written or the disk is full
+            (exit 3).
+    """
+    if root.exists() and (not root.is_dir() or any(root.iterdir())):
+        raise UserError(
+            f"{root} is not an empty folder",
+            fix=["--out DIR: a folder that does not exist yet"],
+            slug="not_empty",
+            path=str(root),
+        )
+    try:
+        root.parent.mkdir(parents=True, exist_ok=True)
+        _generate(recipe, place, root, form=form)
+    except OSError as error:
+        other = "or --out DIR: a folder on another disk"
+        raise _cannot_write(root.parent, error, otherwise=other) from error
+
+
+def open_exported(root: Path) -> ReferringDataset:
+    """Open data that ``export`` wrote.
+
+    Raises:
+        UserError: the folder holds no such data (exit 3), or they are damaged (exit 6).
+    """
+    kept = read_provenance(root)
+    return _read(root, DataSpec(name=kept["style"]), kept["fingerprint"])
+
+
+def _generate(recipe: Recipe, place: DataPlace, root: Path, *, form: Form = _EXACT) -> None:
     making = root.with_name(f".{root.name}.making")
-    # Left by a process that was killed: the lock says that nobody is at work in it.
+    # Left by a process that was killed: nobody else is at work in it.
     shutil.rmtree(making, ignore_errors=True)
     try:
         (making / IMAGES).mkdir(parents=True)
         wanted = [(split, i) for split, size in recipe.knobs.splits for i in range(size.images)]
         made = {}
-        job = Job(recipe, wanted, making / IMAGES)
+        job = Job(recipe, wanted, making / IMAGES, form)
         # Closed at once on an error: no worker may write while the folder is taken away.
         with closing(work(job, workers=place.workers)) as arriving:
             for entry in arriving:
                 made[entry["split"], entry["index"]] = entry
                 place.on_progress(f"generating {recipe.style}", len(made), len(wanted))
         ordered = [made[picture] for picture in wanted]
-        write_layout(making, recipe, ordered, split_by=_SPLIT_BY)
+        write_layout(making, recipe, ordered, form=form)
         making.rename(root)
     finally:
         shutil.rmtree(making, ignore_errors=True)
 
 
-def _cannot_write(cache: Path, error: OSError) -> UserError:
+def _cannot_write(folder: Path, error: OSError, *, otherwise: str) -> UserError:
     full = error.errno in (errno.ENOSPC, errno.EDQUOT)
     return UserError(
-        f"cannot write generated data to {cache}: {error.strerror or error}",
+        f"cannot write generated data to {folder}: {error.strerror or error}",
         where=["nothing was left half-written"],
         fix=[
             "free some space and run the same command again" if full else "make it writable",
-            "or XDG_CACHE_HOME=/another/folder remamber-bench ...",
+            otherwise,
         ],
         exit_code=ExitCode.MISSING,
         slug="disk_full" if full else "not_writable",
-        path=str(cache),
+        path=str(folder),
     )

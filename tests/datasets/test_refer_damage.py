@@ -117,7 +117,7 @@ def test_instances_that_are_not_utf8_are_refused(small):
 
 
 def test_instances_nested_without_end_are_refused(small):
-    small.instances.write_text("[" * 200_000)
+    small.instances.write_text("[" * 200_000 + "]" * 200_000)
     assert "not JSON" in damage(small).what
 
 
@@ -253,3 +253,13 @@ def test_a_json_refs_file_cut_short_is_damaged_and_the_pickle_is_not_taken_inste
     text = json.dumps(refs)
     small.refs.with_suffix(".json").write_text(text[:-10])
     assert "'refs(unc).json' is not whole JSON" in damage(small).what
+
+
+def test_annotations_without_an_image_are_counted_and_images_without_annotations_are_fine(
+    small, instances, caplog
+):
+    instances["annotations"].append({**instances["annotations"][0], "id": 1, "image_id": 99})
+    instances["images"].append({**instances["images"][0], "id": 98})
+    small.instances.write_text(json.dumps(instances))
+    assert open_dataset(DataSpec(name="refcoco"), DataPlace(root=small.root)).refs("train")
+    assert "1 annotations are in images that the file does not list: unused" in caplog.text

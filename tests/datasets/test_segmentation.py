@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 from pycocotools import mask as coco
 
-from remamber.datasets._segmentation import BadSegmentationError, decode
+from remamber.datasets._segmentation import (
+    BadSegmentationError,
+    compressed,
+    decode,
+    decode_text,
+    run_lengths,
+)
 
 
 def square(left, top, right, bottom):
@@ -122,3 +128,35 @@ def test_run_lengths_cut_anywhere_are_refused(blob):
     for length in range(len(counts)):
         with pytest.raises(BadSegmentationError):
             decode({"size": [13, 21], "counts": counts[:length]}, 13, 21)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_run_lengths_hold_what_decode_gives_by_either_rule(seed):
+    generator = np.random.default_rng(seed)
+    parts = [
+        (generator.uniform(0, 60, size=(int(generator.integers(3, 20)), 2))).reshape(-1).tolist()
+        for _ in range(int(generator.integers(1, 4)))
+    ]
+    found = run_lengths(parts, 50, 60)
+    union, eq1 = (decode(parts, 50, 60, rule=rule) for rule in ("union", "eq1"))
+    assert np.array_equal(decode_text(found.union, 50, 60), union)
+    assert np.array_equal(decode_text(found.eq1 or found.union, 50, 60), eq1)
+    assert (found.eq1 is None) == np.array_equal(union, eq1)
+
+
+def test_run_lengths_of_every_shape_are_the_same_text(blob):
+    packed = rle(blob)
+    text = {"size": packed["size"], "counts": packed["counts"].decode()}
+    plain = {"size": packed["size"], "counts": runs(blob)}
+    for segmentation in (packed, text, plain, [text], compressed(blob)):
+        assert decode_text(run_lengths(segmentation, 13, 21).union, 13, 21).sum() == blob.sum()
+        assert run_lengths(segmentation, 13, 21) == (packed["counts"], None)
+
+
+@pytest.mark.parametrize("counts", [b"", b"00", b"`", b"oooooo0", b"0" * 5, b"\xff", b"1O4"])
+def test_run_lengths_that_do_not_fill_the_image_are_refused_and_never_copied(counts):
+    segmentation = {"size": [4, 4], "counts": counts}
+    with pytest.raises(BadSegmentationError):
+        run_lengths(segmentation, 4, 4)
+    with pytest.raises(BadSegmentationError):
+        decode_text(counts, 4, 4)

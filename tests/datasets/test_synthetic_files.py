@@ -15,7 +15,7 @@ import psutil
 import pytest
 from PIL import Image
 from pycocotools import mask as coco_mask
-from synthetic_recipes import SIZES, small_recipe
+from synthetic_recipes import SIZES, contents, small_recipe
 
 from remamber.datasets import DataPlace, open_dataset, synthetic
 from remamber.datasets._synthetic.crew import work
@@ -47,10 +47,6 @@ def copy(made, tmp_path):
         else:
             target.write_bytes(path.read_bytes())
     return root
-
-
-def contents(root):
-    return {p.relative_to(root).as_posix(): p.read_bytes() for p in root.rglob("*") if p.is_file()}
 
 
 def test_two_workers_write_the_same_bytes_as_one(made, tmp_path):

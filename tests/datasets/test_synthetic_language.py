@@ -17,6 +17,7 @@ from remamber.datasets._synthetic.read import readings
 from remamber.datasets._synthetic.say import realise
 
 STYLE = "synth-refcoco"
+TARGETS = frozenset((0,))
 
 
 def person(**looks):
@@ -87,12 +88,12 @@ def test_needs_name_what_cannot_be_dropped():
         View("box", {"color": "red"}, 0.5, 0.2),
     ]
     red_ball = Program(Description("ball", (("color", "red"),)))
-    assert necessity(red_ball, views, target=0, margin=0.07) == (("noun", "attr"), True)
+    assert necessity(red_ball, views, targets=TARGETS, margin=0.07) == (("noun", "attr"), True)
     red_striped = {"color": "red", "texture": "striped"}
     striped = [View("ball", red_striped, 0.2, 0.5), *views[1:]]
     both = Program(Description("ball", tuple(sorted(red_striped.items()))))
-    assert necessity(both, striped, target=0, margin=0.07) == (("attr",), False)
+    assert necessity(both, striped, targets=TARGETS, margin=0.07) == (("attr",), False)
     left_red = Program(red_ball.target, Extreme("left"))
     left = Program(Description("ball"), Extreme("left"))
-    assert necessity(left, views, target=0, margin=0.07) == (("location",), True)
-    assert necessity(left_red, views, target=0, margin=0.07)[1] is False
+    assert necessity(left, views, targets=TARGETS, margin=0.07) == (("location",), True)
+    assert necessity(left_red, views, targets=TARGETS, margin=0.07)[1] is False

@@ -83,7 +83,7 @@ def test_every_expression_is_true_of_its_target_and_false_of_all_else(recipe, pi
         sketch = paint(picture.scene, side=64, noise=recipe.knobs.noise)
         views = look_at(picture.scene, sketch)
         truth = denotation(sentence.program, views, margin=recipe.knobs.margin)
-        assert only(truth) == target.thing, sentence.text
+        assert only(truth) == target.things[0], sentence.text
 
 
 def test_every_string_points_to_its_target_when_read_and_measured_anew(recipe, pictures):
@@ -91,7 +91,7 @@ def test_every_string_points_to_its_target_when_read_and_measured_anew(recipe, p
     for picture, target, sentence in sentences(pictures):
         kinds = [thing.category for thing in picture.scene.things]
         seen = measure(picture.canvas, kinds, people_scale=recipe.knobs.people_scale)
-        assert pointed_at(sentence.text, seen, grammar) == target.thing, sentence.text
+        assert pointed_at(sentence.text, seen, grammar) == target.things[0], sentence.text
 
 
 def test_no_expression_was_dropped_by_the_second_check(pictures):
@@ -111,7 +111,7 @@ def test_the_second_check_catches_a_swapped_direction(recipe, pictures):
             continue
         kinds = [thing.category for thing in picture.scene.things]
         seen = measure(picture.canvas, kinds, people_scale=recipe.knobs.people_scale)
-        assert pointed_at(swapped, seen, grammar) != target.thing, swapped
+        assert pointed_at(swapped, seen, grammar) != target.things[0], swapped
         caught += 1
     assert caught > 20
 
@@ -147,7 +147,7 @@ def test_every_object_shows_enough_of_itself(recipe, pictures):
 
 def test_splits_hold_the_targets_that_they_promise(recipe, pictures):
     kinds = {
-        split: [p.scene.things[t.thing].category for p in pictures[split] for t in p.targets]
+        split: [p.scene.things[t.things[0]].category for p in pictures[split] for t in p.targets]
         for split in SPLITS
     }
     assert set(kinds["testA"]) == {"person"}
@@ -158,7 +158,7 @@ def test_splits_hold_the_targets_that_they_promise(recipe, pictures):
         assert sum(thing.category == "person" for thing in picture.scene.things) >= 2
     for picture, target, _ in sentences(pictures):
         categories = [thing.category for thing in picture.scene.things]
-        assert categories.count(categories[target.thing]) >= 2
+        assert categories.count(categories[target.things[0]]) >= 2
 
 
 def test_held_out_pairs_appear_in_testc_only(recipe, pictures):
@@ -171,7 +171,7 @@ def test_held_out_pairs_appear_in_testc_only(recipe, pictures):
         for picture in pictures[split]:
             assert not pairs(picture.scene.things) & held_out
     for picture in pictures["testC"]:
-        targets = [picture.scene.things[target.thing] for target in picture.targets]
+        targets = [picture.scene.things[target.things[0]] for target in picture.targets]
         assert pairs(targets) <= held_out
 
 
@@ -185,7 +185,7 @@ def test_covering_all_objects_scores_low():
     ious = []
     for picture in (make_picture(recipe, "val", index) for index in range(120)):
         for target in picture.targets:
-            everything, one = picture.canvas.ids > 0, picture.canvas.ids == target.thing + 1
+            everything, one = picture.canvas.ids > 0, picture.canvas.ids == target.things[0] + 1
             iou = (everything & one).sum() / (everything | one).sum()
             ious += [iou] * len(target.sentences)
     assert np.mean(ious) <= 0.25

@@ -8,17 +8,50 @@ import math
 from collections.abc import Sequence
 
 from remamber.datasets._synthetic.grammar import Grammar
-from remamber.datasets._synthetic.logic import Description, Extreme, Ordinal, Relation
+from remamber.datasets._synthetic.logic import (
+    Description,
+    Extreme,
+    Group,
+    Ordinal,
+    Pair,
+    Program,
+    Relation,
+)
 from remamber.datasets._synthetic.measure import Seen
 from remamber.datasets._synthetic.read import readings
 
 
 def pointed_at(text: str, seen: Sequence[Seen], grammar: Grammar) -> int | None:
     """The one object that a string points to; None if it has no, or more than one, meaning."""
+    found = all_pointed_at(text, seen, grammar)
+    return next(iter(found)) if found is not None and len(found) == 1 else None
+
+
+def all_pointed_at(text: str, seen: Sequence[Seen], grammar: Grammar) -> frozenset[int] | None:
+    """The objects that a string points to, maybe none.
+
+    None if it has no, or more than one, meaning, or does not say which of several it means.
+    """
     meanings = readings(text, grammar)
     if len(meanings) != 1:
         return None
     (meaning,) = meanings
+    if isinstance(meaning, Group):
+        found = [i for i, thing in enumerate(seen) if _fits(thing, meaning.target)]
+        counted = len(found) >= 2 and meaning.count in (None, len(found))
+        return frozenset(found) if counted else None
+    if isinstance(meaning, Pair):
+        both = [_singled_out(program, seen) for program in (meaning.one, meaning.other)]
+        return frozenset(i for found in both for i in found) if all(map(_single, both)) else None
+    found = _singled_out(meaning, seen)
+    return frozenset(found) if len(found) <= 1 else None
+
+
+def _single(found: list[int]) -> bool:
+    return len(found) == 1
+
+
+def _singled_out(meaning: Program, seen: Sequence[Seen]) -> list[int]:
     found = [i for i, thing in enumerate(seen) if _fits(thing, meaning.target)]
     match meaning.place:
         case Extreme(side):
@@ -27,7 +60,7 @@ def pointed_at(text: str, seen: Sequence[Seen], grammar: Grammar) -> int | None:
             found = _in_order(found, seen, side)[rank - 1 : rank]
         case Relation(name, landmark):
             found = _standing(name, found, landmark, seen)
-    return found[0] if len(found) == 1 else None
+    return found
 
 
 def _fits(thing: Seen, description: Description) -> bool:

@@ -5,17 +5,23 @@ import json
 import pickle
 import platform
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from remamber.datasets._damaged import damaged
 from remamber.datasets._synthetic.entries import Entry, category_id
+from remamber.datasets._synthetic.form import Form
+from remamber.datasets._synthetic.grammar import load_grammar, styles
 from remamber.datasets._synthetic.knobs import CATEGORIES, Recipe
+from remamber.errors import ExitCode, UserError
 from remamber.record.files import write_whole
 
 IMAGES = "train2014"
 PROVENANCE = "synth.json"
+_AGAIN = ("generate the data again: remamber-bench data synth",)
 
 
 def refer_folder(style: str) -> str:
@@ -23,26 +29,54 @@ def refer_folder(style: str) -> str:
     return style.removeprefix("synth-")
 
 
-def write_layout(root: Path, recipe: Recipe, made: Sequence[Entry], *, split_by: str) -> None:
+def write_layout(root: Path, recipe: Recipe, made: Sequence[Entry], *, form: Form) -> None:
     """Write every file but the images, provenance last.
 
     Args:
         root: the data root; the images are there already.
         recipe: what the data were made from.
         made: what the workers returned, in the order of splits and indices.
-        split_by: the name in ``refs(...)``.
+        form: in which form images and masks are.
     """
     folder = root / refer_folder(recipe.style)
+    grammar = load_grammar(recipe.style)
     refs = [ref for entry in made for ref in entry["refs"]]
     text = json.dumps(refs, separators=(",", ":"))
+    name = f"{grammar.refs_file}({grammar.split_by})"
     write_whole(folder / "instances.json", json.dumps(_instances(recipe, made)))
-    write_whole(folder / f"refs({split_by}).json", text)
-    # From the JSON, so that equal strings are not shared and the bytes depend on nothing else.
-    write_whole(folder / f"refs({split_by}).p", pickle.dumps(json.loads(text), protocol=2))
+    write_whole(folder / f"{name}.json", text)
+    if grammar.refs_file == "refs":
+        # From the JSON, so that equal strings are not shared and the bytes depend on nothing else.
+        write_whole(folder / f"{name}.p", pickle.dumps(json.loads(text), protocol=2))
     write_whole(root / "labels.txt", "".join(f"{name}\n" for name in CATEGORIES))
     ids = "".join(f"{category_id(name)}\n" for name in CATEGORIES)
     write_whole(root / "label_orgid.txt", ids)
-    write_whole(root / PROVENANCE, json.dumps(_provenance(root, recipe, made)))
+    write_whole(root / PROVENANCE, json.dumps(_provenance(root, recipe, made, form=form)))
+
+
+def read_provenance(root: Path) -> dict[str, Any]:
+    """What ``synth.json`` of a folder of generated data says.
+
+    Raises:
+        UserError: there is none (exit 3), or it cannot be read (exit 6).
+    """
+    path = root / PROVENANCE
+    try:
+        kept = json.loads(path.read_bytes())
+        lost = {"style", "fingerprint", "scenes", "expressions", "knobs"} - kept.keys()
+    except FileNotFoundError as error:
+        raise UserError(
+            f"no generated data in {root}: it has no {PROVENANCE}",
+            fix=[f"remamber-bench data synth synth-refcoco --out {root}"],
+            exit_code=ExitCode.MISSING,
+            slug="dataset_missing",
+            path=str(root),
+        ) from error
+    except (ValueError, AttributeError, OSError) as error:
+        raise damaged(f"{PROVENANCE} cannot be read ({error})", path, fix=_AGAIN) from error
+    if lost or kept["style"] not in styles():
+        raise damaged(f"{PROVENANCE} was not written by data synth", path, fix=_AGAIN)
+    return dict(kept)
 
 
 def flaw(root: Path, recipe: Recipe) -> str | None:
@@ -84,13 +118,15 @@ def _instances(recipe: Recipe, made: Sequence[Entry]) -> dict[str, Any]:
     }
 
 
-def _provenance(root: Path, recipe: Recipe, made: Sequence[Entry]) -> dict[str, Any]:
+def _provenance(root: Path, recipe: Recipe, made: Sequence[Entry], *, form: Form) -> dict[str, Any]:
     contents = "".join(entry["content_sha256"] for entry in made)
     names = sorted(p for p in root.rglob("*") if p.is_file() and p.parent.name != IMAGES)
     return {
         "fingerprint": recipe.fingerprint,
         **recipe.settings(),
         "preset": recipe.preset,
+        "difficulty": recipe.difficulty,
+        "form": asdict(form),
         "made_with": {"python": platform.python_version(), "numpy": np.__version__},
         "content_sha256": hashlib.sha256(contents.encode()).hexdigest(),
         "attempts": sum(entry["attempts"] for entry in made),

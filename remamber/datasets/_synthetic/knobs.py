@@ -3,7 +3,8 @@
 import hashlib
 import json
 from dataclasses import asdict, dataclass
-from importlib import resources
+
+from remamber.datasets._synthetic.grammar import grammar_sha256
 
 GENERATOR_VERSION = 2
 """Raised when the same knobs and seed give other pixels, masks or expressions than before."""
@@ -43,6 +44,7 @@ class Knobs:
         min_pixels: least number of visible pixels of an object at side 128.
         noise: standard deviation of the pixel noise, in 1/255.
         margin: least difference of two positions that decides between them.
+        relations: share of expressions that are tried with a relation; None leaves the style's.
     """
 
     side: int
@@ -60,12 +62,18 @@ class Knobs:
     min_pixels: float = 40.0
     noise: float = 5.0
     margin: float = 0.07
+    relations: float | None = None
 
     @property
     def held_out(self) -> frozenset[tuple[str, str]]:
         """The (colour, category) pairs that appear in split testC only: one a category."""
         count = len(self.colors)
         return frozenset((self.colors[3 * i % count], thing) for i, thing in enumerate(THINGS))
+
+    @property
+    def size_boundary(self) -> float:
+        """Half-extent from which an object is big: above small ones, below big ones half hidden."""
+        return 1.125 * self.small[1]
 
 
 PRESETS = {
@@ -92,27 +100,44 @@ PRESETS = {
             ("testC", SplitSize(250, 3)),
         ),
     ),
+    # As many images as RefCOCO's splits by UNC have.
+    "paper-shaped": Knobs(
+        side=256,
+        splits=(
+            ("train", SplitSize(16994, 3)),
+            ("val", SplitSize(1500, 3)),
+            ("testA", SplitSize(750, 3)),
+            ("testB", SplitSize(750, 3)),
+        ),
+    ),
 }
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """What fixes a data set to the last pixel: the style of its language, knobs and seed."""
+    """What fixes a data set to the last pixel: the style of its language, knobs and seed.
+
+    ``preset`` and ``difficulty`` are where the knobs come from, for those who read of it.
+    """
 
     style: str
     preset: str
     seed: int
     knobs: Knobs
+    difficulty: str = "default"
 
     def settings(self) -> dict[str, object]:
         """All of it as plain data, with the versions of generator and grammar."""
-        grammar = resources.files("remamber.datasets").joinpath("grammar.toml").read_bytes()
+        knobs = asdict(self.knobs)
+        if knobs["relations"] is None:
+            # Came later: data that do not use it keep their fingerprint.
+            del knobs["relations"]
         return {
             "generator_version": GENERATOR_VERSION,
-            "grammar_sha256": hashlib.sha256(grammar.replace(b"\r\n", b"\n")).hexdigest(),
+            "grammar_sha256": grammar_sha256(self.style),
             "style": self.style,
             "seed": self.seed,
-            "knobs": asdict(self.knobs),
+            "knobs": knobs,
         }
 
     @property
@@ -124,4 +149,5 @@ class Recipe:
     @property
     def folder(self) -> str:
         """Name of the folder that holds the data."""
-        return f"{self.style}-{self.preset}-s{self.seed}-{self.fingerprint[:8]}"
+        scale = [self.preset] if self.difficulty == "default" else [self.preset, self.difficulty]
+        return "-".join([self.style, *scale, f"s{self.seed}", self.fingerprint[:8]])

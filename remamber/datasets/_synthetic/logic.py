@@ -71,6 +71,25 @@ class Program:
     place: Place | None = None
 
 
+@dataclass(frozen=True)
+class Group:
+    """The meaning of an expression that names all objects of a kind, and maybe their number."""
+
+    target: Description
+    count: int | None = None
+
+
+@dataclass(frozen=True)
+class Pair:
+    """The meaning of an expression that names two objects by what each of them is."""
+
+    one: Program
+    other: Program
+
+
+Meaning = Program | Group | Pair
+
+
 def every(*truths: Truth) -> Truth:
     """Strong Kleene "and": false if any is false, else unsure if any is unsure."""
     if any(truth is False for truth in truths):
@@ -85,16 +104,20 @@ def matches(description: Description, view: View) -> Truth:
     return every(*(_has(view, name, value) for name, value in description.looks))
 
 
-def denotation(program: Program, views: Sequence[View], *, margin: float) -> list[Truth]:
-    """Whether the program is true of each object.
+def denotation(meaning: Meaning, views: Sequence[View], *, margin: float) -> list[Truth]:
+    """Whether the expression is true of each object.
 
     Args:
-        program: the meaning of an expression.
+        meaning: the meaning of an expression.
         views: the objects of a scene.
         margin: least difference of two positions, in image sides, that decides between them.
     """
-    fits = [matches(program.target, view) for view in views]
-    match program.place:
+    if isinstance(meaning, Pair):
+        return _both(meaning, views, margin=margin)
+    fits = [matches(meaning.target, view) for view in views]
+    if isinstance(meaning, Group):
+        return _counted(fits, meaning.count)
+    match meaning.place:
         case None:
             return fits
         case Extreme(side):
@@ -111,6 +134,29 @@ def only(truths: Sequence[Truth]) -> int | None:
     if None in truths or sum(truth is True for truth in truths) != 1:
         return None
     return list(truths).index(True)
+
+
+def picks_out(
+    meaning: Meaning, views: Sequence[View], *, targets: frozenset[int], margin: float
+) -> bool:
+    """Whether it is true of exactly these objects and false of every other one."""
+    truths = denotation(meaning, views, margin=margin)
+    return None not in truths and {i for i, truth in enumerate(truths) if truth} == targets
+
+
+def _both(pair: Pair, views: Sequence[View], *, margin: float) -> list[Truth]:
+    one, other = (denotation(program, views, margin=margin) for program in (pair.one, pair.other))
+    if only(one) is None or only(other) is None or only(one) == only(other):
+        return [None] * len(views)
+    return [bool(a or b) for a, b in zip(one, other, strict=True)]
+
+
+def _counted(fits: Sequence[Truth], count: int | None) -> list[Truth]:
+    """True of all that fit if they are several, and as many as is said."""
+    sure = sum(fit is True for fit in fits)
+    if sure < 2 or count not in (None, sure):
+        return [False if fit is False else None for fit in fits]
+    return list(fits)
 
 
 def _has(view: View, name: str, value: str) -> Truth:

@@ -19,7 +19,9 @@ _FILL = {
 }  # fmt: skip
 """Pixels of an unhidden object in units of its squared half-extent."""
 
-_SIZE_BOUNDARY = 0.135
+SIZE_BOUNDARY = 0.135
+"""Half-extent from which an object is big, in image sides, for the sizes of the presets."""
+
 _FEWEST_PIXELS = 4
 _LEAST_CONTRAST = 30.0
 
@@ -37,21 +39,29 @@ class Seen:
     y: float
 
 
-def measure(canvas: Canvas, categories: Sequence[str], *, people_scale: float) -> list[Seen]:
+def measure(
+    canvas: Canvas,
+    categories: Sequence[str],
+    *,
+    people_scale: float,
+    boundary: float = SIZE_BOUNDARY,
+) -> list[Seen]:
     """Measure every object of an image.
 
     Args:
         canvas: pixels, id map and part map.
         categories: of the objects, in the order of their ids.
         people_scale: how much larger people are than things.
+        boundary: half-extent from which an object is big, in image sides.
     """
+    scales = {"person": people_scale}
     return [
-        _measure_one(canvas, number, category, people_scale=people_scale)
+        _measure_one(canvas, number, category, boundary=boundary * scales.get(category, 1.0))
         for number, category in enumerate(categories, start=1)
     ]
 
 
-def _measure_one(canvas: Canvas, number: int, category: str, *, people_scale: float) -> Seen:
+def _measure_one(canvas: Canvas, number: int, category: str, *, boundary: float) -> Seen:
     side = canvas.ids.shape[0]
     mask = canvas.ids == number
     rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
@@ -61,9 +71,8 @@ def _measure_one(canvas: Canvas, number: int, category: str, *, people_scale: fl
         float(where.mean() + start)
         for where, start in zip(np.nonzero(mask), (rows[0], columns[0]), strict=True)
     )
-    scale = people_scale if category == "person" else 1.0
-    extent = math.sqrt(mask.sum() / _FILL[category]) / side / scale
-    looks = {"size": "big" if extent > _SIZE_BOUNDARY else "small"}
+    extent = math.sqrt(mask.sum() / _FILL[category]) / side
+    looks = {"size": "big" if extent > boundary else "small"}
     if category == "person":
         looks.update(_clothes(image, parts, mask))
     else:

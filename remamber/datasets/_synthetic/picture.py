@@ -1,40 +1,21 @@
 """One image of the data set: a scene that can be read, its targets and what is said of them."""
 
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from remamber.datasets._synthetic.check import pointed_at
 from remamber.datasets._synthetic.dice import Dice
 from remamber.datasets._synthetic.draw import Canvas, paint
-from remamber.datasets._synthetic.grammar import Grammar, load_grammar
+from remamber.datasets._synthetic.grammar import load_grammar
 from remamber.datasets._synthetic.knobs import Knobs, Recipe
-from remamber.datasets._synthetic.logic import Program, View
+from remamber.datasets._synthetic.logic import View
 from remamber.datasets._synthetic.measure import Seen, measure
-from remamber.datasets._synthetic.plan import necessity, plan_program
-from remamber.datasets._synthetic.say import realise
 from remamber.datasets._synthetic.scene import Scene, Thing, sample_scene
 from remamber.datasets._synthetic.sight import all_visible, look_at
+from remamber.datasets._synthetic.speaker import Speaker, Target
 
 _ATTEMPTS = 400
-_TRIES_PER_SENTENCE = 8
 _SIGHT_SIDE = 64
 """Scenes are judged at this side, so that one seed gives one scene whatever the image size."""
-
-
-class Sentence(NamedTuple):
-    """An expression, its meaning, what understanding it takes, whether it says no more."""
-
-    text: str
-    program: Program
-    needs: tuple[str, ...]
-    minimal: bool
-
-
-class Target(NamedTuple):
-    """An object (counted from 0 in painting order) and its expressions."""
-
-    thing: int
-    sentences: tuple[Sentence, ...]
 
 
 class Picture(NamedTuple):
@@ -84,14 +65,17 @@ def _attempt(dice: Dice, recipe: Recipe, *, split: str, attempt: int) -> Picture
     if knobs.side != _SIGHT_SIDE:
         drawn = paint(scene, side=knobs.side, noise=knobs.noise)
         seen = _measured(scene, drawn, knobs)
-    speaker = _Speaker(dice, load_grammar(recipe.style), views, seen)
-    targets = speaker.targets(_eligible(scene, knobs, split), _limit(knobs, split), knobs.margin)
+    grammar = load_grammar(recipe.style, relations=knobs.relations)
+    speaker = Speaker(dice, grammar, knobs, views=views, seen=seen)
+    targets = speaker.targets(_eligible(scene, knobs, split), limit=_limit(knobs, split))
     return Picture(scene, drawn, targets, attempt + 1, speaker.refused) if targets else None
 
 
 def _measured(scene: Scene, canvas: Canvas, knobs: Knobs) -> list[Seen]:
     categories = [thing.category for thing in scene.things]
-    return measure(canvas, categories, people_scale=knobs.people_scale)
+    return measure(
+        canvas, categories, people_scale=knobs.people_scale, boundary=knobs.size_boundary
+    )
 
 
 def _legible(views: Sequence[View], seen: Sequence[Seen]) -> bool:
@@ -126,51 +110,3 @@ def _suits(thing: Thing, knobs: Knobs, split: str) -> bool:
         case "testC":
             return (thing.looks.get("color"), thing.category) in knobs.held_out
     return True
-
-
-class _Speaker:
-    """Finds expressions for the objects of one scene."""
-
-    def __init__(
-        self, dice: Dice, grammar: Grammar, views: Sequence[View], seen: Sequence[Seen]
-    ) -> None:
-        self.dice = dice
-        self.grammar = grammar
-        self.views = views
-        self.seen = seen
-        self.refused = 0
-
-    def targets(self, eligible: Sequence[int], limit: int, margin: float) -> tuple[Target, ...]:
-        """Up to ``limit`` of the eligible objects, in random order, with their expressions."""
-        found: list[Target] = []
-        for thing in self.dice.shuffled(eligible):
-            sentences = self._sentences(thing, margin)
-            if len(sentences) >= self.grammar.sentences[0]:
-                found.append(Target(thing, sentences))
-            if len(found) == limit:
-                break
-        return tuple(found)
-
-    def _sentences(self, thing: int, margin: float) -> tuple[Sentence, ...]:
-        wanted = self.dice.whole(*self.grammar.sentences)
-        found: dict[str, Sentence] = {}
-        for _ in range(wanted * _TRIES_PER_SENTENCE):
-            sentence = self._sentence(thing, margin, known=found)
-            if sentence is not None:
-                found[sentence.text] = sentence
-            if len(found) == wanted:
-                break
-        return tuple(found.values())
-
-    def _sentence(self, thing: int, margin: float, *, known: Container[str]) -> Sentence | None:
-        program = plan_program(self.dice, self.grammar, self.views, target=thing, margin=margin)
-        if program is None:
-            return None
-        text = realise(self.dice, self.grammar, program)
-        if text in known or len(text.split()) > self.grammar.max_words:
-            return None
-        if pointed_at(text, self.seen, self.grammar) != thing:
-            self.refused += 1
-            return None
-        needs, minimal = necessity(program, self.views, target=thing, margin=margin)
-        return Sentence(text, program, needs, minimal)

@@ -5,26 +5,29 @@ added only if it rules out a distractor. People say more than they need, so does
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from remamber.datasets._synthetic.dice import Dice
 from remamber.datasets._synthetic.grammar import Grammar
 from remamber.datasets._synthetic.logic import (
     Description,
     Extreme,
+    Meaning,
     Ordinal,
+    Pair,
     Place,
     Program,
     Relation,
     Side,
     View,
-    denotation,
     matches,
-    only,
+    picks_out,
 )
 
 Look = tuple[str, str]
 
 _SIDES: tuple[Side, ...] = ("left", "right", "top", "bottom")
+_NEEDS = ("noun", "attr", "relation", "location")
 _FROM: tuple[Side, ...] = ("left", "right")
 _BY_CONTRAST = (("size", "small"), ("size", "big"), ("texture", "plain"), ("arms", "down"))
 
@@ -38,8 +41,7 @@ def plan_program(
     """
     plan = dice.weighted(grammar.plans)
     if plan == "attributes":
-        spare = grammar.redundancy
-        described = _incremental(dice, views, target=target, redundancy=spare)
+        described = _incremental(dice, views, target=target, grammar=grammar)
         return None if described is None else Program(described)
     looks: tuple[Look, ...] = ()
     said = sayable(views, target)
@@ -48,7 +50,7 @@ def plan_program(
     description = Description(views[target].category, looks)
     if singles_out(Program(description), views, target=target, margin=margin):
         return None
-    for place in _places(dice, plan, views, target):
+    for place in _places(dice, grammar, plan, views=views, target=target):
         program = Program(description, place)
         if singles_out(program, views, target=target, margin=margin):
             return program
@@ -57,7 +59,7 @@ def plan_program(
 
 def singles_out(program: Program, views: Sequence[View], *, target: int, margin: float) -> bool:
     """Whether a program is true of the target and false of every other object."""
-    return only(denotation(program, views, margin=margin)) == target
+    return picks_out(program, views, targets=frozenset((target,)), margin=margin)
 
 
 def sayable(views: Sequence[View], target: int) -> list[Look]:
@@ -83,8 +85,9 @@ def _contrasts(views: Sequence[View], view: View, name: str) -> bool:
 
 
 def _incremental(
-    dice: Dice, views: Sequence[View], *, target: int, redundancy: float
+    dice: Dice, views: Sequence[View], *, target: int, grammar: Grammar | None
 ) -> Description | None:
+    """Attributes that suffice, and with a grammar some that it adds."""
     category = views[target].category
     rivals = [v for i, v in enumerate(views) if i != target and v.category == category]
     chosen: list[Look] = []
@@ -95,12 +98,16 @@ def _incremental(
         rivals = left
     if rivals:
         return None
-    if spare and dice.chance(redundancy):
-        chosen.append(dice.pick(spare))
+    for _ in range(grammar.extras if grammar is not None else 1):
+        if spare and dice.chance(grammar.redundancy if grammar is not None else 0.0):
+            chosen.append(dice.pick(spare))
+            spare.remove(chosen[-1])
     return Description(category, tuple(sorted(chosen)))
 
 
-def _places(dice: Dice, plan: str, views: Sequence[View], target: int) -> Iterator[Place]:
+def _places(
+    dice: Dice, grammar: Grammar, plan: str, *, views: Sequence[View], target: int
+) -> Iterator[Place]:
     if plan == "extreme":
         yield from (Extreme(side) for side in dice.shuffled(_SIDES))
     elif plan == "ordinal":
@@ -108,35 +115,51 @@ def _places(dice: Dice, plan: str, views: Sequence[View], target: int) -> Iterat
         ranks = [rank for rank in (2, 3) if rank <= (alike + 1) // 2]
         yield from dice.shuffled([Ordinal(rank, side) for rank in ranks for side in _FROM])
     else:
-        names = ("left-of", "right-of", "above", "below", "next-to")
         for place in dice.shuffled([i for i in range(len(views)) if i != target]):
-            landmark = _incremental(dice, views, target=place, redundancy=0.0)
+            landmark = _incremental(dice, views, target=place, grammar=None)
             if landmark is not None:
-                yield from (Relation(name, landmark) for name in dice.shuffled(names))
+                yield from (Relation(name, landmark) for name in dice.shuffled(grammar.relations))
 
 
 def necessity(
-    program: Program, views: Sequence[View], *, target: int, margin: float
+    meaning: Meaning, views: Sequence[View], *, targets: frozenset[int], margin: float
 ) -> tuple[tuple[str, ...], bool]:
-    """What understanding the program takes, and whether it says nothing in vain.
+    """What understanding an expression takes, and whether it says nothing in vain.
 
     Returns:
         Those of noun, attr (all attributes), relation, location without which it no longer
-        singles out the target; and whether that is true of every single part of it.
+        names exactly the targets; and whether that is true of every single part of it.
     """
 
-    def needed(without: Program) -> bool:
-        return not singles_out(without, views, target=target, margin=margin)
+    def needed(without: Meaning) -> bool:
+        return not picks_out(without, views, targets=targets, margin=margin)
 
-    category, looks = program.target.category, program.target.looks
-    noun = needed(Program(Description(None, looks), program.place))
-    attributes = bool(looks) and needed(Program(Description(category), program.place))
-    placed = program.place is not None and needed(Program(program.target))
-    kind = "relation" if isinstance(program.place, Relation) else "location"
+    if isinstance(meaning, Pair):
+        return _necessity_of_both(meaning, views, targets=targets, margin=margin)
+    category, looks = meaning.target.category, meaning.target.looks
+    place = meaning.place if isinstance(meaning, Program) else None
+    noun = needed(replace(meaning, target=Description(None, looks)))
+    attributes = bool(looks) and needed(replace(meaning, target=Description(category)))
+    placed = place is not None and needed(Program(meaning.target))
+    kind = "relation" if isinstance(place, Relation) else "location"
     needs = [("noun", noun), ("attr", attributes), (kind, placed)]
-    fewer = [Program(_without(program.target, look), program.place) for look in looks]
-    minimal = all(needed(less) for less in fewer) and (placed or program.place is None)
+    fewer = [replace(meaning, target=_without(meaning.target, look)) for look in looks]
+    minimal = all(needed(less) for less in fewer) and (placed or place is None)
     return tuple(name for name, need in needs if need), minimal
+
+
+def _necessity_of_both(
+    pair: Pair, views: Sequence[View], *, targets: frozenset[int], margin: float
+) -> tuple[tuple[str, ...], bool]:
+    found: set[str] = set()
+    minimal = True
+    for program in (pair.one, pair.other):
+        mine = [frozenset((i,)) for i in targets]
+        own = next(t for t in mine if picks_out(program, views, targets=t, margin=margin))
+        needs, short = necessity(program, views, targets=own, margin=margin)
+        found.update(needs)
+        minimal = minimal and short
+    return tuple(name for name in _NEEDS if name in found), minimal
 
 
 def _without(description: Description, look: Look) -> Description:

@@ -4,11 +4,42 @@ from collections.abc import Mapping
 
 from remamber.datasets._synthetic.dice import Dice
 from remamber.datasets._synthetic.grammar import Grammar, Maybe, Slot, Template, Word
-from remamber.datasets._synthetic.logic import Description, Extreme, Ordinal, Program, Relation
+from remamber.datasets._synthetic.logic import (
+    Description,
+    Extreme,
+    Group,
+    Meaning,
+    Ordinal,
+    Pair,
+    Program,
+    Relation,
+)
 
 
-def realise(dice: Dice, grammar: Grammar, program: Program) -> str:
-    """Say a program in one of the ways that the grammar knows."""
+def realise(dice: Dice, grammar: Grammar, meaning: Meaning) -> str:
+    """Say what is meant in one of the ways that the grammar knows."""
+    if isinstance(meaning, Program):
+        return _single(dice, grammar, meaning)
+    if isinstance(meaning, Pair):
+        values = {
+            "one": _single(dice, grammar, meaning.one),
+            "other": _single(dice, grammar, meaning.other),
+        }
+        return _fill(dice, grammar, dice.pick(grammar.expressions["pair"]), values)
+    return _group(dice, grammar, meaning)
+
+
+def _group(dice: Dice, grammar: Grammar, group: Group) -> str:
+    kind = "people" if group.target.category == "person" else "things"
+    looks = dict(group.target.looks)
+    values = {"nouns": group.target.category or "", **looks}
+    phrase = _fill(dice, grammar, dice.pick(grammar.phrases[kind]), values)
+    count = "all" if group.count is None else str(group.count)
+    values = {"count": count, "group": phrase}
+    return _fill(dice, grammar, dice.pick(grammar.expressions["group"]), values)
+
+
+def _single(dice: Dice, grammar: Grammar, program: Program) -> str:
     phrase = _phrase(dice, grammar, program.target)
     values = {"phrase": phrase}
     match program.place:

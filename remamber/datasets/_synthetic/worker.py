@@ -12,29 +12,35 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
 from remamber.datasets._synthetic.entries import Entry, entries
+from remamber.datasets._synthetic.form import Form
 from remamber.datasets._synthetic.knobs import Recipe
 from remamber.datasets._synthetic.picture import make_picture
+
+_JPEG_QUALITY = 92
 
 
 @dataclass(frozen=True)
 class Job:
-    """Pictures to make, by split and index, and the folder that their images go to."""
+    """Pictures to make by split and index, the folder that their images go to, and their form."""
 
     recipe: Recipe
     pictures: Sequence[tuple[str, int]]
     images: Path
+    form: Form = Form()
 
 
 def make(job: Job, split: str, index: int) -> Entry:
     """Make one picture, write its image and return what the layout's files say of it."""
     picture = make_picture(job.recipe, split, index)
-    made = entries(job.recipe, picture, split=split, index=index)
+    made = entries(job.recipe, picture, split=split, index=index, form=job.form)
     path = job.images / made["image"]["file_name"]
-    Image.fromarray(picture.canvas.image).save(path)
+    more: dict[str, Any] = {"quality": _JPEG_QUALITY} if job.form.images == "jpg" else {}
+    Image.fromarray(picture.canvas.image).save(path, **more)
     return {**made, "bytes": path.stat().st_size}
 
 

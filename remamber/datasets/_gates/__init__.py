@@ -1,0 +1,1 @@
+"""Gates of a data set: neither trivial for who does not read, nor impossible for who does."""

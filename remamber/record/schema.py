@@ -16,6 +16,15 @@ SHUFFLED = "+shuffled-text"
 """Suffix of a split, in the counts, whose expressions were shuffled among its images: the control.
 """
 
+WEIGHTS = "weights"
+"""Key of a record's data: the file whose weights were evaluated."""
+
+
+def counts_place(split: str, protocol: str, *, first: str) -> str:
+    """Where a split's counts stand in the npz of a record whose first protocol is ``first``."""
+    return split if protocol == first else f"{split}@{protocol}"
+
+
 Status = Literal["ok", "oom", "error"]
 
 
@@ -53,7 +62,9 @@ class Record(Strict):
 
     ``curves`` maps a name (``loss``, ``lr``) to (step, value) pairs; ``counts`` names the npz
     beside the record with the integer counts of every scored expression, None if there is none.
-    ``data`` says what was read: name, fingerprint, expressions, truncated and unknown shares.
+    ``wall_s`` is that of all sessions of a run that was stopped and went on, ``started`` the last
+    one's start. ``data`` says what was read: name, fingerprint, expressions, truncated and
+    unknown shares.
     """
 
     record_version: int = RECORD_VERSION

@@ -3,7 +3,7 @@
 import hashlib
 import io
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,7 +11,8 @@ import numpy as np
 
 from remamber.errors import ExitCode, UserError
 from remamber.metrics import Counts
-from remamber.record.schema import Record
+from remamber.plan.protocols import DEFAULT, Protocol, find_protocol
+from remamber.record.schema import Record, counts_place
 
 
 class ExpressionCounts(NamedTuple):
@@ -21,11 +22,15 @@ class ExpressionCounts(NamedTuple):
         key: (image id, ref id, sentence id), shape (expressions, 3).
         intersection: pixels in both the prediction and the target.
         union: pixels in either.
+        target: pixels of the target; 0 where an expression has none.
+        protocol: name of the protocol by which they were counted.
     """
 
     key: Counts
     intersection: Counts
     union: Counts
+    target: Counts
+    protocol: str = DEFAULT
 
     @property
     def image(self) -> Counts:
@@ -46,6 +51,7 @@ class CountsFile:
 
     def __init__(self, record: Record, path: Path) -> None:
         self.path = path
+        self.protocols = record.spec.evaluate.protocols
         self._run_id = record.run_id
         try:
             content = path.read_bytes()
@@ -57,26 +63,45 @@ class CountsFile:
         if stated and hashlib.sha256(content).hexdigest() != stated:
             raise self._damaged("differ from the checksum in the record")
 
-    def has(self, split: str) -> bool:
-        """Whether the split was scored."""
-        return f"{split}/intersection" in self._arrays
+    def has(self, split: str, protocol: str | None = None) -> bool:
+        """Whether the split was scored, by the record's first protocol or the one named."""
+        return f"{self._place(split, protocol)}/intersection" in self._arrays
 
-    def of(self, split: str) -> ExpressionCounts:
+    def of(self, split: str, protocol: str | None = None) -> ExpressionCounts:
         """Counts of a split, ordered by (image, ref, sentence).
+
+        Args:
+            split: name of the split.
+            protocol: one of the record's; its first by default.
 
         Raises:
             UserError: an array is missing.
         """
-        names = ("image_id", "ref_id", "sent_id", "intersection", "union")
-        missing = [name for name in names if f"{split}/{name}" not in self._arrays]
+        place = self._place(split, protocol)
+        names = ("image_id", "ref_id", "sent_id", "intersection", "union", "target")
+        missing = [name for name in names if f"{place}/{name}" not in self._arrays]
         if missing:
-            raise self._damaged(f"lack {split}/{missing[0]}")
-        image, ref, sentence, intersection, union = (
-            self._arrays[f"{split}/{name}"].astype(np.int64) for name in names
+            raise self._damaged(f"lack {place}/{missing[0]}")
+        image, ref, sentence, intersection, union, target = (
+            self._arrays[f"{place}/{name}"].astype(np.int64) for name in names
         )
         order = np.lexsort((sentence, ref, image))
         key = np.stack([image, ref, sentence], axis=1)
-        return ExpressionCounts(key[order], intersection[order], union[order])
+        return ExpressionCounts(
+            key[order],
+            intersection[order],
+            union[order],
+            target[order],
+            protocol or self.protocols[0],
+        )
+
+    def columns(self, split: str, protocol: str | None = None) -> dict[str, Counts]:
+        """Every array of a split by its name, in the order in which it was scored."""
+        place = self._place(split, protocol) + "/"
+        return {k.removeprefix(place): v for k, v in self._arrays.items() if k.startswith(place)}
+
+    def _place(self, split: str, protocol: str | None) -> str:
+        return counts_place(split, protocol or self.protocols[0], first=self.protocols[0])
 
     def _damaged(self, how: str) -> UserError:
         return UserError(
@@ -89,13 +114,38 @@ class CountsFile:
         )
 
 
-def require_same_expressions(counts: Sequence[ExpressionCounts], names: Sequence[str]) -> None:
-    """Refuse a paired comparison of runs that did not score the same expressions.
+def one_protocol(records: Sequence[Record]) -> Protocol | None:
+    """The protocol that some records' rows are scored by, None for no records.
 
     Raises:
-        UserError: two runs scored different (image, ref, sentence) ids.
+        UserError: they were not all scored by the same one.
+    """
+    names = {record.run_id: record.spec.evaluate.protocols[0] for record in records}
+    if len(set(names.values())) > 1:
+        raise mixed_protocols(names)
+    return find_protocol(next(iter(names.values()))) if names else None
+
+
+def mixed_protocols(rows: Mapping[str, str]) -> UserError:
+    """The error for rows of a table that were scored by different protocols, by their labels."""
+    examples = {protocol: row for row, protocol in rows.items()}
+    return UserError(
+        "the rows were scored by different protocols, so they do not belong in one table",
+        where=[f"{row}  {protocol}" for protocol, row in examples.items()],
+        fix=[f"score all rows by one, such as --set evaluate.protocols={DEFAULT}"],
+        slug="mixed_protocols",
+    )
+
+
+def require_same_expressions(counts: Sequence[ExpressionCounts], names: Sequence[str]) -> None:
+    """Refuse a paired comparison of runs that did not score the same expressions the same way.
+
+    Raises:
+        UserError: two runs scored different (image, ref, sentence) ids, or by different protocols.
     """
     for other, name in zip(counts[1:], names[1:], strict=True):
+        if counts[0].protocol != other.protocol:
+            raise mixed_protocols({names[0]: counts[0].protocol, name: other.protocol})
         if not np.array_equal(counts[0].key, other.key):
             raise UserError(
                 "the rows did not score the same expressions, so they cannot be compared",

@@ -4,16 +4,20 @@ A metric is a sum of numerators over a sum of denominators. Expressions on one i
 independent, so images are drawn, with all their expressions, and the sums formed again.
 """
 
+import zlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from remamber.metrics import METRICS, Floats
+from remamber.plan.protocols import find_protocol
 from remamber.table.counts import ExpressionCounts
 
 DRAWS = 2000
 LEVEL = 0.95
+RESAMPLING_SEED = 20240709
+"""Fixed, so that a report rendered again from the same records is the same to the last digit."""
 
 
 class ImageSums(NamedTuple):
@@ -41,10 +45,15 @@ def image_sums(counts: Sequence[ExpressionCounts], metrics: Sequence[str]) -> Im
     sums = np.empty((2, len(counts), len(metrics), len(images)))
     for run, expressions in enumerate(counts):
         for m, name in enumerate(metrics):
-            terms = METRICS[name].terms(expressions.intersection, expressions.union)
+            terms = METRICS[name].terms(expressions, find_protocol(expressions.protocol))
             for part, term in enumerate(terms):
                 sums[part, run, m] = np.bincount(place, weights=term, minlength=len(images))
     return ImageSums(sums[0], sums[1])
+
+
+def generator_for(name: str) -> np.random.Generator:
+    """The source of the resamples of one column of a report."""
+    return np.random.default_rng([RESAMPLING_SEED, zlib.crc32(name.encode())])
 
 
 def resampled_images(images: int, *, draws: int, generator: np.random.Generator) -> Floats:

@@ -25,6 +25,7 @@ class TaskContext:
         emit: told of progress.
         should_stop: true when the task shall save what it needs to go on and raise Stopped.
         checkpoint_s: seconds between two checkpoints.
+        weights: the file that an evaluation's weights are in.
     """
 
     folder: Path
@@ -32,6 +33,7 @@ class TaskContext:
     emit: Callable[[Event], None]
     should_stop: Callable[[], bool]
     checkpoint_s: float = 20.0
+    weights: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,7 @@ class Outcome:
         scan_backend: the scan implementation that ran, "none" if no scan did.
         warnings: what a reader of the numbers should know.
         details: further facts for the environment, such as the threading layer.
+        superseded: files that nobody needs once the record is written.
     """
 
     measurements: tuple[Measurement, ...]
@@ -57,6 +60,7 @@ class Outcome:
     scan_backend: str = "none"
     warnings: tuple[str, ...] = ()
     details: dict[str, str] = field(default_factory=dict)
+    superseded: tuple[Path, ...] = ()
 
 
 class Stopped(Exception):  # noqa: N818 - not an error: the run goes on another time

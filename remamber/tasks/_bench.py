@@ -1,17 +1,20 @@
 """Everything that one training step touches, built from a spec, and the step itself."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import torch
 from accelerate import Accelerator
 
 from remamber.datasets import ReferringDataset, open_dataset
+from remamber.datasets._decode_crew import DecodeCrew, crew_for
 from remamber.models import ModelInputs, Segmenter, build_model
 from remamber.ops import resolve_backend
 from remamber.plan.spec import RunSpec, TrainSpec
 from remamber.tasks import TaskContext
 from remamber.tasks._batches import Batch, TrainingBatches
-from remamber.tasks._loss import segmentation_loss
+from remamber.tasks._loss import LOSSES
 from remamber.tasks._optimiser import Length, length_of, make_optimiser
 
 _PRECISION = {"fp32": "no", "bf16": "bf16", "fp16": "fp16"}
@@ -27,6 +30,7 @@ class Bench(NamedTuple):
     optimiser: torch.optim.AdamW
     accelerator: Accelerator
     batches: TrainingBatches
+    crew: DecodeCrew
     length: Length
     backend: str
 
@@ -49,6 +53,7 @@ def set_up(spec: RunSpec, context: TaskContext) -> Bench:
     )
     model = build_model(spec.model, inputs)
     length = length_of(settings, len(refs))
+    crew = crew_for(dataset, refs, place=context.place)
     batches = TrainingBatches(
         dataset,
         refs,
@@ -57,10 +62,28 @@ def set_up(spec: RunSpec, context: TaskContext) -> Bench:
         tokenizer=model.tokenizer,
         length=length,
         seed=spec.seed,
+        crew=crew,
     )
     model.to(accelerator.device)
     optimiser = make_optimiser(model, settings)
-    return Bench(spec, settings, dataset, model, optimiser, accelerator, batches, length, backend)
+    return Bench(
+        spec, settings, dataset, model, optimiser, accelerator, batches, crew, length, backend
+    )
+
+
+@contextmanager
+def open_bench(spec: RunSpec, context: TaskContext) -> Iterator[Bench]:
+    """A bench whose decoding processes end with the block, whatever ends it.
+
+    Raises:
+        UserError: the data cannot be read, or they are not what the spec was made for.
+    """
+    bench = set_up(spec, context)
+    try:
+        yield bench
+    finally:
+        bench.crew.close()
+        bench.batches.close()
 
 
 def precision_of(bench: Bench) -> str:
@@ -73,7 +96,7 @@ def train_step(bench: Bench, batch: Batch) -> float:
     bench.model.train()
     with bench.accelerator.autocast():
         logits = bench.model(batch.image, batch.ids, batch.mask)
-    loss = segmentation_loss(logits, batch.target)
+    loss = LOSSES[bench.train.loss](logits, batch.target)
     bench.optimiser.zero_grad(set_to_none=True)
     bench.accelerator.backward(loss)
     _update(bench)

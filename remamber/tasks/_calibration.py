@@ -7,7 +7,7 @@ from remamber.models import parameter_counts
 from remamber.plan.spec import RunSpec
 from remamber.record.event import Event
 from remamber.tasks import Stopped, TaskContext
-from remamber.tasks._bench import set_up, train_step
+from remamber.tasks._bench import Bench, open_bench, train_step
 from remamber.tasks._device import peak_memory
 
 _WARM, _TIMED = 2, 4
@@ -22,8 +22,12 @@ def calibrate(spec: RunSpec, context: TaskContext) -> dict[str, float]:
         Stopped: asked to stop.
         UserError: the data cannot be read.
     """
-    bench = set_up(spec, context)
-    seconds = []
+    with open_bench(spec, context) as bench:
+        return _timed(bench, context)
+
+
+def _timed(bench: Bench, context: TaskContext) -> dict[str, float]:
+    spec, seconds = bench.spec, []
     for step in range(_WARM + _TIMED):
         if context.should_stop():
             raise Stopped(0)

@@ -30,6 +30,7 @@ class Progress:
         step_s: seconds of every step.
         probes: (step, mIoU) of the small validation sample.
         train_s: seconds spent in training, all sessions together.
+        wait_s: seconds of these in which the next batch was not ready yet.
     """
 
     step: int = 0
@@ -38,6 +39,7 @@ class Progress:
     step_s: list[float] = field(default_factory=list)
     probes: list[tuple[int, float]] = field(default_factory=list)
     train_s: float = 0.0
+    wait_s: float = 0.0
 
 
 class Checkpoints:

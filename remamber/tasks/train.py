@@ -2,25 +2,28 @@
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from remamber.datasets._split_counts import count_report
-from remamber.metrics import METRICS, measure
+from remamber.metrics import measure
 from remamber.models import parameter_counts
+from remamber.plan.protocols import find_protocol
 from remamber.plan.spec import RunSpec
 from remamber.record.event import Event
 from remamber.record.schema import PRECISION, SHUFFLED, Measurement
 from remamber.registry import TASKS
 from remamber.tasks import Outcome, Stopped, TaskContext
-from remamber.tasks._bench import Bench, precision_of, set_up, train_step
+from remamber.tasks._accuracy import accuracy
+from remamber.tasks._bench import Bench, open_bench, precision_of, train_step
 from remamber.tasks._checkpoint import Checkpoints, Progress
 from remamber.tasks._device import device_name, peak_memory
 from remamber.tasks._optimiser import set_learning_rate
+from remamber.tasks._protocol_masks import Targets, open_targets
 from remamber.tasks._scan_share import scan_share
 from remamber.tasks._scoring import (
     Item,
+    ProtocolCounts,
     Scorer,
-    SplitCounts,
     items_of,
     packed,
     shuffled_among_images,
@@ -37,11 +40,19 @@ _CURVE_POINTS = 400
 def train(spec: RunSpec, context: TaskContext) -> Outcome:
     """Train for the spec's steps or epochs, then count every split's intersections and unions.
 
+    The trained weights stay in the run's folder, as ``save_pretrained`` writes them.
+
     Raises:
         Stopped: asked to stop; the last step is saved.
         UserError: the data cannot be read, or an unknown name in the spec.
     """
-    bench = set_up(spec, context)
+    with open_bench(spec, context) as bench:
+        return _trained(bench, context)
+
+
+def _trained(bench: Bench, context: TaskContext) -> Outcome:
+    spec = bench.spec
+    targets = _targets(bench, context)
     checkpoints = Checkpoints(context.folder, spec.digest, scaler=bench.accelerator.scaler)
     progress, warnings = checkpoints.restore(bench.model, bench.optimiser)
     warnings += _unlike_published(bench)
@@ -49,8 +60,9 @@ def train(spec: RunSpec, context: TaskContext) -> Outcome:
     for warning in warnings:
         tell(kind="note", message=warning)
     tell(kind="start", done=progress.step, total=bench.length.steps)
-    _fit(bench, context, progress=progress, checkpoints=checkpoints)
-    counts, controls = _score(bench, context)
+    _fit(bench, context, progress=progress, checkpoints=checkpoints, targets=targets)
+    bench.model.save_pretrained(context.folder)
+    counts, controls = _score(bench, context, targets)
     share = scan_share(
         bench.model,
         bench.batches.at(0).to(bench.accelerator.device),
@@ -59,25 +71,30 @@ def train(spec: RunSpec, context: TaskContext) -> Outcome:
     checkpoints.discard()
     return Outcome(
         measurements=(
-            *_accuracy(counts, where={}),
-            *_accuracy(controls, where={"control": "shuffled-text"}),
+            *accuracy(counts),
+            *accuracy(controls, where={"control": "shuffled-text"}),
             *_costs(bench, progress, share),
         ),
         curves=_curves(progress, _lead(spec)),
         counts=packed({**counts, **{s + SHUFFLED: c for s, c in controls.items()}}),
         data=_described(bench),
         device=device_name(bench.accelerator.device),
-        scan_backend=bench.backend,
+        scan_backend=bench.backend if share else "none",
         warnings=tuple(warnings),
         details={PRECISION: precision_of(bench)},
     )
 
 
 def _fit(
-    bench: Bench, context: TaskContext, *, progress: Progress, checkpoints: Checkpoints
+    bench: Bench,
+    context: TaskContext,
+    *,
+    progress: Progress,
+    checkpoints: Checkpoints,
+    targets: Targets,
 ) -> None:
     tell = _teller(bench.spec, context)
-    probe = _prober(bench)
+    probe = _prober(bench, targets)
     saved_at = time.monotonic()
     saved_step = progress.step
     while progress.step < bench.length.steps:
@@ -85,8 +102,10 @@ def _fit(
         lr = set_learning_rate(
             bench.optimiser, spec=bench.train, length=bench.length, step=progress.step
         )
-        batch = bench.batches.at(progress.step).to(bench.accelerator.device)
-        loss = train_step(bench, batch)
+        asked = time.perf_counter()
+        batch = bench.batches.at(progress.step)
+        progress.wait_s += time.perf_counter() - asked
+        loss = train_step(bench, batch.to(bench.accelerator.device))
         seconds = time.perf_counter() - started
         progress.step += 1
         progress.loss.append(loss)
@@ -114,16 +133,16 @@ def _probe_due(step: int, steps: int) -> bool:
     return step % every == 0 and step < steps
 
 
-def _prober(bench: Bench) -> Callable[[], float]:
-    """Scores a fixed, evenly spaced sample of the first split."""
-    split = _lead(bench.spec)
+def _prober(bench: Bench, targets: Targets) -> Callable[[], float]:
+    """Scores a fixed, evenly spaced sample of the first split by the first protocol."""
+    split, protocol = _lead(bench.spec), bench.spec.evaluate.protocol
     refs = bench.dataset.refs(split)
     sample = _spaced(items_of(refs), _PROBE_ITEMS)
-    scorer = _scorer(bench, split)
+    scorer = _scorer(bench, split, targets, (protocol,))
 
     def probe() -> float:
-        counts = scorer.score(bench.model, sample, on_batch=lambda done: None)
-        return measure("mIoU", counts["intersection"], counts["union"])
+        counts = scorer.score(bench.model, sample, on_batch=lambda done: None)[protocol]
+        return measure("mIoU", counts["intersection"], counts["union"], protocol=protocol)
 
     return probe
 
@@ -133,30 +152,40 @@ def _spaced(items: list[Item], count: int) -> list[Item]:
     return items[:: max(1, len(items) // count)]
 
 
-def _scorer(bench: Bench, split: str) -> Scorer:
+def _targets(bench: Bench, context: TaskContext) -> Targets:
+    protocols = [find_protocol(name) for name in bench.spec.evaluate.protocols]
+    return open_targets(bench.spec.data, context.place, dataset=bench.dataset, protocols=protocols)
+
+
+def _scorer(bench: Bench, split: str, targets: Targets, protocols: Sequence[str]) -> Scorer:
     return Scorer(
         bench.dataset,
         bench.dataset.refs(split),
+        targets=targets,
+        protocols=[find_protocol(name) for name in protocols],
         size=bench.spec.data.image_size,
         batch=bench.spec.evaluate.batch,
         device=bench.accelerator.device,
+        crew=bench.crew,
     )
 
 
 def _score(
-    bench: Bench, context: TaskContext
-) -> tuple[dict[str, SplitCounts], dict[str, SplitCounts]]:
+    bench: Bench, context: TaskContext, targets: Targets
+) -> tuple[dict[str, ProtocolCounts], dict[str, ProtocolCounts]]:
     """Counts of every split, and of the lead split with shuffled expressions if asked for."""
     tell = _teller(bench.spec, context)
-    counts: dict[str, SplitCounts] = {}
-    controls: dict[str, SplitCounts] = {}
+    protocols = bench.spec.evaluate.protocols
+    counts: dict[str, ProtocolCounts] = {}
+    controls: dict[str, ProtocolCounts] = {}
     for split in bench.spec.data.splits:
         items = items_of(bench.dataset.refs(split))
-        passes = [(split, items, counts)]
+        passes = [(split, items, counts, protocols)]
         if bench.spec.evaluate.shuffled_text and split == _lead(bench.spec):
-            passes.append((f"{split}, shuffled", shuffled_among_images(items), controls))
-        scorer = _scorer(bench, split)
-        for what, chosen, into in passes:
+            shuffled = shuffled_among_images(items)
+            passes.append((f"{split}, shuffled", shuffled, controls, protocols[:1]))
+        for what, chosen, into, asked in passes:
+            scorer = _scorer(bench, split, targets, asked)
 
             def on_batch(done: int, what: str = what, total: int = len(items)) -> None:
                 tell(kind="evaluate", what=what, done=done, total=total)
@@ -178,19 +207,6 @@ def _lead(spec: RunSpec) -> str:
     return spec.data.splits[0]
 
 
-def _accuracy(counts: dict[str, SplitCounts], *, where: dict[str, str]) -> list[Measurement]:
-    return [
-        Measurement(
-            metric=metric,
-            value=measure(metric, c["intersection"], c["union"]),
-            unit="fraction",
-            where={"split": split, **where},
-        )
-        for split, c in counts.items()
-        for metric in METRICS
-    ]
-
-
 def _costs(bench: Bench, progress: Progress, share: float) -> list[Measurement]:
     peak, kind = peak_memory(bench.accelerator.device)
     numbers = [
@@ -198,6 +214,7 @@ def _costs(bench: Bench, progress: Progress, share: float) -> list[Measurement]:
         ("train_s", progress.train_s, "seconds"),
         ("steps", progress.step, "steps"),
         ("scan_share", share, "fraction"),
+        ("wait_share", progress.wait_s / progress.train_s, "fraction"),
     ]
     return [
         *(Measurement(metric=m, value=v, unit=u) for m, v, u in numbers),

@@ -15,7 +15,8 @@ from remamber.cli._execution import (
 from remamber.cli._plan_view import plan_document, plan_text
 from remamber.cli._settings import Settings
 from remamber.cli._streams import Streams
-from remamber.cli._study import Study, with_data, with_steps
+from remamber.cli._study import Study, with_steps
+from remamber.cli._study_data import with_data
 from remamber.errors import ExitCode
 from remamber.launch import (
     Errand,
@@ -68,7 +69,8 @@ def _errand(study: Study, wish: Wish, settings: Settings) -> Errand:
         specs=study.all_specs,
         store=Store(settings.store),
         root=settings.data_root,
-        workers=usable_cores(),
+        workers=max(1, usable_cores() // jobs),
+        loaders=settings.workers,
         command=wish.command,
         threads=settings.threads or profile.threads or max(1, usable_cores() // jobs),
         jobs=jobs,
@@ -87,7 +89,7 @@ def _planned(
     def plan_of(errand: Errand) -> Plan:
         return plan_launch(
             errand,
-            sizes=study.sizes or {},
+            sizes=study.sizes,
             timing=timing,
             fresh=wish.fresh,
             on_timing=lambda done, total: tell("timing a few steps of each model", done, total),

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 from remamber.cli._study import ABLATIONS, ALL, Study, choose_profile, load_study, united
 from remamber.errors import UserError
-from remamber.plan.strict_toml import merge
-from remamber.plan.study import Choices, parse_override
+from remamber.plan.strict_toml import merge, parse_override
+from remamber.plan.study import Choices
 from remamber.registry import DATASETS
 
 
@@ -54,10 +54,12 @@ def chosen_study(name: str, words: Words, *, root: Path | None) -> Study:
     )
     study = load_study(name, choices)
     for spec in study.specs:
-        if spec.kernels is not None:
+        if spec.kernels is not None or spec.speed is not None:
+            how = "--kernels" if spec.kernels is not None else f"--study {study.name}"
             raise UserError(
-                f"study '{study.name}' times kernels and trains nothing",
-                fix=["remamber-bench speed --kernels"],
+                f"study '{study.name}' times {'kernels' if spec.kernels else 'models'} and trains"
+                " nothing",
+                fix=[f"remamber-bench speed {how}"],
                 slug="not_an_ablation",
             )
         DATASETS.require(spec.data.name)

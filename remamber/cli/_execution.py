@@ -12,7 +12,8 @@ from remamber.cli._progress import Progress
 from remamber.cli._reporting import show, write_report
 from remamber.cli._settings import Settings, require_writable
 from remamber.cli._streams import Streams
-from remamber.cli._study import OnProgress, Study
+from remamber.cli._study import Study
+from remamber.cli._study_data import OnProgress
 from remamber.errors import ExitCode, UserError
 from remamber.launch import Errand, Launcher, Outcome, Plan, open_launcher
 from remamber.plan.study import StudyRuns
@@ -156,7 +157,9 @@ def conclude(
     rendered = {}
     for name, part in reports.items():
         store.write_study_runs(part.model_copy(update={"status": "finished"}))
-        rendered[name] = write_report(name, part, settings=settings, single_file=wish.single_file)
+        rendered[name] = write_report(
+            name, part, settings=settings, streams=streams, single_file=wish.single_file
+        )
     show(rendered, streams, as_json=wish.as_json, open_page=wish.open_page)
     return ExitCode.PARTIAL if failed else ExitCode.DONE
 

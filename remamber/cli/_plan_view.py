@@ -6,6 +6,7 @@ from remamber.cli._duration import spoken
 from remamber.cli._settings import Settings
 from remamber.cli._study import Study
 from remamber.launch import Errand, Plan, PlanRow
+from remamber.plan.spec import DataSpec
 from remamber.record.environment import usable_cores
 
 SCHEMA_VERSION = 1
@@ -14,18 +15,14 @@ SCHEMA_VERSION = 1
 def plan_text(study: Study, plan: Plan, settings: Settings, *, errand: Errand) -> str:
     """A head, a line a run, and what it comes to."""
     experiment, profile = study.experiment, study.choices.profile
-    data = study.specs[0].data
     # The summary speaks of the profile's own data.
     own = "data" not in study.choices.overrides
     summary = f": {experiment.profiles[profile].summary}" if own else ""
-    size = (study.sizes or {}).get(data.train_split)
-    counted = f", {size.refs:,} refs, {size.expressions:,} expressions to train on" if size else ""
     head = [
         f"{study.title} - profile {profile}{summary}",
-        f"  data    {data.name} at {data.image_size} px{counted}",
-        f"          {study.location}",
+        *(line for data in study.datasets for line in _data_lines(study, data)),
         f"  store   {settings.store}",
-        *(f"  report  {settings.out / part.name}.md" for part in study.parts or (study,)),
+        *(f"  report  {settings.out / part.report}.md" for part in study.parts or (study,)),
         "",
     ]
     width = max(len(study.label(spec)) for spec in (*study.all_specs, study.specs[0]))
@@ -37,7 +34,7 @@ def plan_text(study: Study, plan: Plan, settings: Settings, *, errand: Errand) -
 
 def plan_summary(study: Study, plan: Plan, *, errand: Errand) -> str:
     """``3 of 5 runs reused; 2 to do, about 4m10s on 4 threads each``."""
-    rows = [row for row in plan.rows if row.spec != study.bounds]
+    rows = [row for row in plan.rows if row.spec not in study.bounds]
     reused = sum(row.state == "reused" for row in rows)
     text = f"{reused} of {len(rows)} runs reused"
     if reused == len(rows):
@@ -61,12 +58,15 @@ def plan_document(study: Study, plan: Plan, settings: Settings) -> dict[str, Any
         "profile": study.choices.profile,
         "store": str(settings.store),
         "out": str(settings.out),
-        "data": {
-            "name": study.specs[0].data.name,
-            "fingerprint": study.specs[0].data.fingerprint,
-            "location": str(study.location),
-            "splits": {name: size._asdict() for name, size in (study.sizes or {}).items()},
-        },
+        "data": [
+            {
+                "name": data.name,
+                "fingerprint": data.fingerprint,
+                "location": str(study.locations.get(data)),
+                "splits": {n: size._asdict() for n, size in study.sizes.get(data, {}).items()},
+            }
+            for data in study.datasets
+        ],
         "runs": [
             {
                 "run_id": row.spec.run_id,
@@ -81,6 +81,15 @@ def plan_document(study: Study, plan: Plan, settings: Settings) -> dict[str, Any
         ],
         "seconds": plan.seconds,
     }
+
+
+def _data_lines(study: Study, data: DataSpec) -> list[str]:
+    size = study.sizes.get(data, {}).get(data.train_split)
+    counted = f", {size.refs:,} refs, {size.expressions:,} expressions to train on" if size else ""
+    return [
+        f"  data    {data.name} at {data.image_size} px{counted}",
+        f"          {study.locations.get(data)}",
+    ]
 
 
 def _line(label: str, row: PlanRow, width: int) -> str:

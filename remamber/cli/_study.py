@@ -1,11 +1,12 @@
-"""A study made ready to run: its specs with the data's fingerprint, their names, its question."""
+"""A study as the command line chose it: its runs, their names, its report, its question."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
-from remamber.plan.spec import DataSpec, ModelSpec, RunSpec, StartSpec, TextSpec
+from remamber.plan.grid import ROW
+from remamber.plan.spec import DataSpec, ModelSpec, RunSpec
 from remamber.plan.strict_toml import merge
 from remamber.plan.study import (
     PAPER,
@@ -14,20 +15,19 @@ from remamber.plan.study import (
     Choices,
     Experiment,
     KernelAnalysis,
+    SpeedAnalysis,
     StudyRuns,
     TableView,
-    expand,
     find_study,
     load_experiment,
     load_question,
+    planned_runs,
     studies_folder,
 )
 from remamber.registry import unknown
 
 if TYPE_CHECKING:
-    from remamber.datasets import ReferringDataset, SplitSize
-
-OnProgress = Callable[[str, int, int], None]
+    from remamber.launch import Sizes
 
 ALL = "all"
 ABLATIONS = ("scans", "fusion", "features")
@@ -44,9 +44,10 @@ class Study:
         experiment: its content.
         choices: profile, seeds, filters and overrides.
         specs: the runs of the table, in order.
-        bounds: the run that measures what the data allow, None if the profile wants none.
-        sizes: of every split of the (first) data set.
-        location: folder of the (first) data set.
+        rows: the name of each run's row in the table.
+        bounds: the runs that measure what each data set allows, if the profile wants them.
+        sizes: of every split of every data set.
+        locations: where each data set is.
         parts: the studies whose runs these are, where they are several.
     """
 
@@ -55,9 +56,10 @@ class Study:
     experiment: Experiment
     choices: Choices
     specs: tuple[RunSpec, ...]
-    bounds: RunSpec | None = None
-    sizes: "dict[str, SplitSize] | None" = None
-    location: Path | None = None
+    rows: tuple[str, ...]
+    bounds: tuple[RunSpec, ...] = ()
+    sizes: "Sizes" = field(default_factory=dict)
+    locations: dict[DataSpec, Path] = field(default_factory=dict)
     parts: "tuple[Study, ...]" = ()
 
     @property
@@ -70,17 +72,36 @@ class Study:
     @property
     def all_specs(self) -> tuple[RunSpec, ...]:
         """The table's runs, then the bounds."""
-        return self.specs if self.bounds is None else (*self.specs, self.bounds)
+        return (*self.specs, *self.bounds)
+
+    @property
+    def datasets(self) -> tuple[DataSpec, ...]:
+        """What the runs read, each once."""
+        return tuple(dict.fromkeys(spec.data for spec in self.specs))
+
+    @property
+    def report(self) -> str:
+        """Stem of the report's files; runs on other data or at another scale have their own."""
+        own = planned_runs(
+            self.experiment, Choices(profile=self.choices.profile), origin=str(self.path)
+        )
+        usual = self.choices.profile == next(iter(self.experiment.profiles))
+        words = [] if usual else [self.choices.profile]
+        data = dict.fromkeys(map(_data_words, self.specs))
+        if data.keys() != {_data_words(run.spec) for run in own}:
+            words += data
+        return "-".join([self.name, *words])
 
     def label(self, spec: RunSpec) -> str:
-        """What a run is called: its place in the grid, and its seed where there are several."""
+        """What a run is called: its row, and data set and seed where there are several."""
+        several = len({s.data.name for s in self.specs}) > 1
+        data = [spec.data.name] if several else []
         if spec.task != self.specs[0].task:
-            return spec.task
+            return " ".join([spec.task, *data])
         for part in self.parts:
             if spec in part.specs:
                 return f"{part.name} {part.label(spec)}"
-        content = spec.model_dump()
-        words = [str(_at(content, key)) for key in self.experiment.grid]
+        words = [self.rows[self.specs.index(spec)], *data]
         if len({s.seed for s in self.specs}) > 1:
             words.append(f"seed {spec.seed}")
         return " ".join(words)
@@ -90,8 +111,11 @@ class Study:
         return StudyRuns(
             study=self.name,
             profile=self.choices.profile,
+            report=self.report,
             run_ids=tuple(spec.run_id for spec in self.specs),
-            bounds_id=self.bounds.run_id if self.bounds is not None else None,
+            rows={s.run_id: row for s, row in zip(self.specs, self.rows, strict=True)},
+            datasets={spec.run_id: spec.data.name for spec in self.all_specs},
+            bounds_ids=tuple(spec.run_id for spec in self.bounds),
             command=command,
         )
 
@@ -104,78 +128,32 @@ def load_study(name: str, choices: Choices) -> Study:
     """
     path = find_study(name)
     experiment = load_experiment(path)
-    specs = expand(experiment, choices, origin=str(path))
-    return Study(path.stem, path, experiment, choices, tuple(specs))
+    runs = planned_runs(experiment, choices, origin=str(path))
+    specs, rows = tuple(run.spec for run in runs), tuple(run.row for run in runs)
+    return Study(path.stem, path, experiment, choices, specs, rows)
 
 
 def united(parts: Sequence[Study]) -> Study:
-    """Several studies as one, each run once; they share their profile and their data."""
-    first = parts[0]
-    specs = tuple(dict.fromkeys(spec for part in parts for spec in part.specs))
-    return replace(first, name=ALL, specs=specs, parts=tuple(parts))
-
-
-def with_data(
-    study: Study,
-    *,
-    root: Path | None,
-    workers: int,
-    on_progress: OnProgress,
-    download: bool = False,
-) -> Study:
-    """Open, or generate, what every run reads and put its fingerprints into the specs.
-
-    Args:
-        study: what to run.
-        root: the data root, for data and for pretrained text encoders.
-        workers: processes that may generate data.
-        on_progress: told of anything that takes longer than a moment.
-        download: fetch a pretrained text encoder that is not on this machine.
-
-    Raises:
-        UserError: unknown data set, missing or damaged files, a split that it does not have.
-    """
-    from remamber.datasets import DataPlace, ReferringDataset, open_dataset
-    from remamber.plan.start_files import with_start_fingerprint
-    from remamber.plan.text_files import with_fingerprint
-
-    place = DataPlace(root=root, workers=workers, on_progress=on_progress)
-    texts = dict.fromkeys(spec.model.text for spec in study.specs)
-    stamped = {text: with_fingerprint(text, root, download=download) for text in texts}
-    starts = dict.fromkeys(spec.model.start for spec in study.specs)
-    begun = {start: with_start_fingerprint(start, root) for start in starts}
-    opened: dict[DataSpec, ReferringDataset] = {}
-    for spec in study.specs:
-        if spec.data not in opened:
-            opened[spec.data] = open_dataset(spec.data, place)
-    bound = [_bound(part, opened, Found(stamped, begun)) for part in study.parts or (study,)]
-    return united(bound) if study.parts else bound[0]
-
-
-class Found(NamedTuple):
-    """Parts of a spec with the fingerprints of the files that are there, by what was asked for."""
-
-    texts: dict[TextSpec, TextSpec]
-    starts: dict[StartSpec | None, StartSpec | None]
-
-    def model(self, asked: ModelSpec) -> ModelSpec:
-        """The model's spec with fingerprints."""
-        found = {"text": self.texts[asked.text], "start": self.starts[asked.start]}
-        return asked.model_copy(update=found)
-
-
-def _bound(study: Study, opened: "dict[DataSpec, ReferringDataset]", found: Found) -> Study:
-    from remamber.datasets import split_sizes
-
-    specs = tuple(
-        _stamp(spec, opened[spec.data].fingerprint, found.model(spec.model)) for spec in study.specs
+    """Several studies as one, each run once; they share their profile."""
+    found = [pair for part in parts for pair in zip(part.specs, part.rows, strict=True)]
+    rows = dict(reversed(found))
+    specs = tuple(dict.fromkeys(spec for spec, _ in found))
+    return replace(
+        parts[0],
+        name=ALL,
+        specs=specs,
+        rows=tuple(rows[spec] for spec in specs),
+        bounds=tuple(dict.fromkeys(spec for part in parts for spec in part.bounds)),
+        sizes={data: sizes for part in parts for data, sizes in part.sizes.items()},
+        locations={data: path for part in parts for data, path in part.locations.items()},
+        parts=tuple(parts),
     )
-    first = study.specs[0].data
-    dataset = opened[first]
-    sizes = split_sizes(dataset, dict.fromkeys((first.train_split, *first.splits)))
-    wanted = study.experiment.profiles[study.choices.profile].bounds
-    bounds = RunSpec(task="bounds", data=specs[0].data) if wanted else None
-    return replace(study, specs=specs, bounds=bounds, sizes=sizes, location=dataset.location)
+
+
+def stamp(spec: RunSpec, data: DataSpec, found: ModelSpec) -> RunSpec:
+    """A run with the fingerprints of its data, text encoder and start."""
+    model = spec.model.model_copy(update={"text": found.text, "start": found.start})
+    return spec.model_copy(update={"data": data, "model": model})
 
 
 def with_steps(study: Study, steps: int) -> Study:
@@ -184,13 +162,13 @@ def with_steps(study: Study, steps: int) -> Study:
         return united([with_steps(part, steps) for part in study.parts])
     override = {"train": {"steps": steps, "epochs": None}}
     choices = study.choices._replace(overrides=merge(study.choices.overrides, override))
-    again = expand(study.experiment, choices, origin=str(study.path))
+    again = planned_runs(study.experiment, choices, origin=str(study.path))
     pairs = zip(again, study.specs, strict=True)
-    specs = tuple(_stamp(new, old.data.fingerprint, old.model) for new, old in pairs)
+    specs = tuple(stamp(new.spec, old.data, old.model) for new, old in pairs)
     return replace(study, choices=choices, specs=specs)
 
 
-def find_analysis(name: str) -> Analysis | KernelAnalysis:
+def find_analysis(name: str) -> Analysis | KernelAnalysis | SpeedAnalysis:
     """The question that goes with a study; a plain table where it has no analysis file.
 
     Raises:
@@ -208,14 +186,14 @@ def find_analysis(name: str) -> Analysis | KernelAnalysis:
             return load_question(candidate)
     experiment = load_experiment(path)
     profile = next(iter(experiment.profiles))
-    first = expand(experiment, Choices(profile=profile), origin=str(path))[0]
+    first = planned_runs(experiment, Choices(profile=profile), origin=str(path))[0].spec
     return Analysis(
         title=experiment.title,
         paper=experiment.paper,
         experiment=path.stem,
         question=experiment.title,
         table=TableView(
-            rows=next(iter(experiment.grid)),
+            rows=ROW,
             splits=first.data.splits,
             lead=(first.data.splits[0], "mIoU"),
         ),
@@ -246,13 +224,6 @@ def choose_profile(name: str, *, given: str | None, data: str | None, root: Path
     return wanted if wanted in known else next(iter(known))
 
 
-def _stamp(spec: RunSpec, fingerprint: str, found: ModelSpec) -> RunSpec:
-    data = spec.data.model_copy(update={"fingerprint": fingerprint})
-    model = spec.model.model_copy(update={"text": found.text, "start": found.start})
-    return spec.model_copy(update={"data": data, "model": model})
-
-
-def _at(content: Any, dotted: str) -> Any:  # noqa: ANN401 - any value of a spec
-    for key in dotted.split("."):
-        content = content[key]
-    return content
+def _data_words(spec: RunSpec) -> str:
+    """A data set as a report's name says it."""
+    return "-".join(filter(None, (spec.data.name, spec.data.preset)))

@@ -93,6 +93,17 @@ Threads = Annotated[
         rich_help_panel=TRAINING,
     ),
 ]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        "--workers",
+        metavar="N",
+        min=0,
+        help="Processes a run that decode images (env REMAMBER_BENCH_WORKERS).",
+        show_default="by the amount of data",
+        rich_help_panel=TRAINING,
+    ),
+]
 Jobs = Annotated[
     int | None,
     typer.Option(

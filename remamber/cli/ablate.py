@@ -20,6 +20,7 @@ def ablate(
     set_: chosen.Overrides = None,
     steps: chosen.Steps = None,
     threads: chosen.Threads = None,
+    workers: chosen.Workers = None,
     jobs: chosen.Jobs = None,
     fresh: chosen.Fresh = False,
     fail_fast: chosen.FailFast = False,

@@ -18,8 +18,8 @@ What = Annotated[
     str,
     typer.Argument(
         metavar="WHAT",
-        help="studies, models, variants, scans, datasets, metrics, runs, launchers, tasks"
-        " or figures.",
+        help="studies, models, variants, scans, keys (what --set takes), datasets, metrics,"
+        " protocols, runs, launchers, tasks or figures.",
     ),
 ]
 
@@ -40,7 +40,9 @@ def list_entries(
     sources: dict[str, Callable[[], list[Row]]] = {
         "studies": _studies,
         **{name: _on_shelf(name) for name in _shelves()},
+        "keys": _keys,
         "metrics": _metrics,
+        "protocols": _protocols,
         "runs": lambda: _runs(resolve({"store": store}).settings.store),
     }
     if what not in sources:
@@ -51,6 +53,8 @@ def list_entries(
         streams.result(json.dumps({"schema_version": 1, what: rows}, indent=1))
     elif rows:
         streams.result(_table(rows, width=streams.width))
+        if what == "variants":
+            streams.say("the Twister's own parts, and every variant's options: list keys")
     else:
         streams.say(f"no {what}")
     return 0
@@ -90,11 +94,23 @@ def _studies() -> list[Row]:
     return rows
 
 
+def _keys() -> list[Row]:
+    from remamber.cli._keys import key_rows
+
+    return key_rows()
+
+
 def _metrics() -> list[Row]:
     from remamber.metrics import METRICS
 
     arrows = {True: "higher is better", False: "lower is better"}
     return [{"name": n, "summary": arrows[m.higher_is_better]} for n, m in METRICS.items()]
+
+
+def _protocols() -> list[Row]:
+    from remamber.plan.protocols import PROTOCOLS
+
+    return [{"name": p.name, "summary": f"{p.summary} ({p.source})"} for p in PROTOCOLS.values()]
 
 
 def _runs(store: Path) -> list[Row]:

@@ -1,7 +1,8 @@
 """Shelf of fusion variants: how the expression enters the image features of one stage.
 
 An entry is a class built once a stage, ``Entry(FusionShape)``, and called as below. Variants
-replace the Twister layers and nothing else, so that tables compare fusions and not models.
+replace the Twister layers and nothing else, so that tables compare fusions and not models. What
+a variant lets a spec choose its class declares as ``options``; see ``plan.fusion_options``.
 """
 
 from typing import NamedTuple, Protocol

@@ -5,6 +5,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from remamber.layers.linear import Linear
 from remamber.layers.spatial_scan import pointwise
 
 
@@ -16,7 +17,7 @@ class GlobalInteraction(nn.Module):
 
     def __init__(self, text_width: int, channels: int) -> None:
         super().__init__()
-        self.project = nn.Linear(text_width, channels)
+        self.project = Linear(text_width, channels)
 
     def forward(
         self, image: Float[Tensor, "b c h w"], text_global: Float[Tensor, "b d"]
@@ -45,10 +46,10 @@ class LocalInteraction(nn.Module):
     ) -> None:
         super().__init__()
         self.release = release
-        self.image_proj = nn.Linear(channels, width)
-        self.text_proj = nn.Linear(text_width, width)
+        self.image_proj = Linear(channels, width)
+        self.text_proj = Linear(text_width, width)
         self.map_conv = nn.Conv2d(text_length, width, 3, padding=1)
-        self.out_proj = nn.Linear(width, channels)
+        self.out_proj = Linear(width, channels)
 
     def interaction_map(
         self,

@@ -1,23 +1,26 @@
 """In-context conditioning: the text stands before the image in the scan (paper 3.6, 0.B.2).
 
-What the paper leaves open, and what is done here:
+What the paper leaves open, and what is done here unless an option of that name says otherwise:
 
-- the text comes first in every direction and is read forward in each, the reversed ones
-  included: behind the image it could not condition it;
-- tokens are projected to C once a stage; per layer image and text get learnable position
-  embeddings, added after the layer's one LayerNorm, which both share;
+- ``text_place``: the text comes first in every direction and is read forward in each, the
+  reversed ones included; with ``first-in-forward`` it stands once in front of the image, so that
+  the reversed directions read it last, where it cannot condition the image;
+- ``image_positions``, ``text_positions``: tokens are projected to C once a stage; per layer image
+  and text get learnable position embeddings, added after the layer's one LayerNorm, which both
+  share;
 - the depthwise convolution acts on the image alone, since a text has no 2-D layout; all other
   weights are shared by text and image;
-- the text's outputs are kept: tokens have a residual as the image has, and the next layer
-  reads them;
+- ``keep_text``: the text's outputs are kept, tokens have a residual as the image has, and the
+  next layer reads them; else every layer but the first reads what the projection gave;
 - padding is moved before the expression and zeroed, where it leaves the state at zero;
-- inner width of the SSM: fitted, so that the variant has as many parameters as the Twisting
-  layers.
+- inner ``width`` of the SSM as a multiple of C; 0 fits it, so that the variant has as many
+  parameters as the Twisting layers.
 """
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from functools import partial
+from typing import ClassVar, NamedTuple
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -25,14 +28,17 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from remamber.fusions import FusionShape
-from remamber.fusions._budget import fitted_width, round_width
+from remamber.fusions._budget import round_width
+from remamber.fusions._options import chosen_width, with_options
 from remamber.fusions._positions import ImagePositions, TextPositions
 from remamber.fusions._prefix_ssm import PrefixSSM
+from remamber.layers.linear import Linear
 from remamber.layers.norm import LayerNorm2d
 from remamber.layers.seeding import seeded
 from remamber.layers.spatial_scan import pointwise
 from remamber.ops import FOUR_WAYS
 from remamber.ops.cross_scan import COLUMNS
+from remamber.plan.fusion_options import Declared
 from remamber.registry import FUSIONS
 
 register = FUSIONS.register
@@ -61,6 +67,7 @@ class PrefixedSpatialScan(nn.Module):
         channels: C; dt_rank is C/16, rounded up.
         d_inner: inner width.
         directions: the orders in which the image is read; some row by row.
+        first_in_all: whether the text comes first in each of them.
         backend: name of a scan implementation, or "auto".
     """
 
@@ -70,22 +77,25 @@ class PrefixedSpatialScan(nn.Module):
         *,
         d_inner: int,
         directions: Sequence[int] = FOUR_WAYS,
+        first_in_all: bool = True,
         backend: str = "auto",
     ) -> None:
         super().__init__()
-        dt_rank = math.ceil(channels / 16)
+        ways = partial(
+            PrefixSSM,
+            d_inner,
+            dt_rank=math.ceil(channels / 16),
+            first_in_all=first_in_all,
+            backend=backend,
+        )
         by_row = [way for way in directions if not way & COLUMNS]
         by_column = [way - COLUMNS for way in directions if way & COLUMNS]
-        self.in_proj = nn.Linear(channels, d_inner, bias=False)
+        self.in_proj = Linear(channels, d_inner, bias=False)
         self.conv2d = nn.Conv2d(d_inner, d_inner, 3, padding=1, groups=d_inner, bias=False)
         self.out_norm = LayerNorm2d(d_inner)
-        self.out_proj = nn.Linear(d_inner, channels, bias=False)
-        self.rows = PrefixSSM(d_inner, dt_rank=dt_rank, directions=by_row, backend=backend)
-        self.columns: PrefixSSM | None = None
-        if by_column:
-            self.columns = PrefixSSM(
-                d_inner, dt_rank=dt_rank, directions=by_column, backend=backend
-            )
+        self.out_proj = Linear(d_inner, channels, bias=False)
+        self.rows = ways(directions=by_row)
+        self.columns: PrefixSSM | None = ways(directions=by_column) if by_column else None
 
     def forward(
         self,
@@ -123,34 +133,54 @@ class InContextLayer(nn.Module):
 
     def __init__(self, shape: FusionShape, *, d_inner: int, name: str) -> None:
         super().__init__()
-        c = shape.channels
+        c, options = shape.channels, shape.spec.options
+        self.keep_text = bool(options["keep_text"])
         self.norm = LayerNorm2d(c)
         with seeded(f"{name}.positions"):
-            self.image_positions = ImagePositions(c, grid=shape.channel_grid)
-            self.text_positions = TextPositions(c, length=shape.text_length)
+            self.image_positions: ImagePositions | None = None
+            if options["image_positions"]:
+                self.image_positions = ImagePositions(c, grid=shape.channel_grid)
+            self.text_positions: TextPositions | None = None
+            if options["text_positions"]:
+                self.text_positions = TextPositions(c, length=shape.text_length)
         with seeded(f"{name}.spatial"):
             self.spatial = PrefixedSpatialScan(
-                c, d_inner=d_inner, directions=shape.directions, backend=shape.backend
+                c,
+                d_inner=d_inner,
+                directions=shape.directions,
+                first_in_all=options["text_place"] == "first-in-all",
+                backend=shape.backend,
             )
 
     def forward(self, context: Context) -> Context:
         """Update image and tokens."""
-        image, tokens = context.image, context.tokens
-        image_out, tokens_out = self.spatial(
-            self.image_positions(self.norm(image)),
-            self.text_positions(_as_tokens(self.norm(_as_map(tokens))), context.place),
-            context.mask,
-        )
-        return context._replace(image=image + image_out, tokens=tokens + tokens_out)
+        image = self.norm(context.image)
+        if self.image_positions is not None:
+            image = self.image_positions(image)
+        tokens = _as_tokens(self.norm(_as_map(context.tokens)))
+        if self.text_positions is not None:
+            tokens = self.text_positions(tokens, context.place)
+        image_out, tokens_out = self.spatial(image, tokens, context.mask)
+        kept = context.tokens + tokens_out if self.keep_text else context.tokens
+        return context._replace(image=context.image + image_out, tokens=kept)
 
 
 @register("in-context")
 class InContextConditioning(nn.Module):
     """In-context conditioning: the tokens stand before the image in every direction of the scan."""
 
+    options: ClassVar[Declared] = {
+        "text_place": ("first-in-all", "first-in-forward"),
+        "keep_text": True,
+        "image_positions": True,
+        "text_positions": True,
+        "width": 0.0,
+    }
+
     def __init__(self, shape: FusionShape) -> None:
         super().__init__()
-        d_inner = fitted_width(shape, _parts, multiple=round_width)
+        shape = with_options(shape, self.options)
+        d_inner = chosen_width(shape, _parts, multiple=round_width)
         self.text_proj, self.layers = _text_proj(shape), _layers(shape, d_inner)
         self.taps = {f"layer {i}": f"layers.{i}" for i in range(shape.spec.depth)}
 
@@ -196,7 +226,7 @@ def _parts(shape: FusionShape, d_inner: int) -> nn.ModuleList:
 
 def _text_proj(shape: FusionShape) -> nn.Linear:
     with seeded(f"{shape.seed}.text_proj"):
-        return nn.Linear(shape.text_width, shape.channels)
+        return Linear(shape.text_width, shape.channels)
 
 
 def _layers(shape: FusionShape, d_inner: int) -> nn.ModuleList:

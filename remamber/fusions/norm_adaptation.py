@@ -1,25 +1,31 @@
 """Norm adaptation: the text scales and shifts the normalised image (FiLM; paper 3.6, 0.B.2).
 
-What the paper leaves open, and what is done here:
+What the paper leaves open, and what is done here unless an option of that name says otherwise:
 
-- the global vector is the text encoder's pooled feature; per layer an MLP (one hidden layer of
-  C / 2, GELU) maps it to scale and shift of every channel;
+- the global vector is the text encoder's pooled feature; per layer an MLP with one ``hidden``
+  layer, 0.5 times C wide, and GELU maps it to scale and shift of every channel;
 - ``LN(x) * (1 + scale) + shift`` feeds the spatial scan, pre-norm with a residual;
 - the extra feed-forward "to maintain parameter size" stands after it, with a LayerNorm that
-  the text does not touch and a residual; its width is fitted, so that the variant has as
-  many parameters as the Twisting layers;
-- nothing starts at zero: all weights keep PyTorch's defaults, as the release's additions do.
+  the text does not touch and a residual; its ``width`` is a multiple of C; 0 fits it, so that
+  the variant has as many parameters as the Twisting layers;
+- ``zero_start``: nothing starts at zero, all weights keep PyTorch's defaults, as the release's
+  additions do; with it scale and shift start at zero.
 """
+
+from typing import ClassVar
 
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from remamber.fusions import FusionShape
-from remamber.fusions._budget import fitted_width, round_width
+from remamber.fusions._budget import round_width
+from remamber.fusions._options import chosen_width, with_options
+from remamber.layers.linear import Linear
 from remamber.layers.norm import LayerNorm2d
 from remamber.layers.seeding import seeded
 from remamber.layers.spatial_scan import SpatialScan, pointwise
+from remamber.plan.fusion_options import Declared
 from remamber.registry import FUSIONS
 
 register = FUSIONS.register
@@ -31,13 +37,20 @@ class AdaptedNorm(nn.Module):
     Args:
         channels: C.
         text_width: d.
+        hidden: width of the hidden layer.
+        zero_start: let scale and shift be zero at first.
     """
 
-    def __init__(self, channels: int, *, text_width: int) -> None:
+    def __init__(
+        self, channels: int, *, text_width: int, hidden: int, zero_start: bool = False
+    ) -> None:
         super().__init__()
         self.norm = LayerNorm2d(channels)
-        self.pool = nn.Linear(text_width, channels // 2)
-        self.modulate = nn.Linear(channels // 2, 2 * channels)
+        self.pool = Linear(text_width, hidden)
+        self.modulate = Linear(hidden, 2 * channels)
+        if zero_start:
+            for weight in self.modulate.parameters():
+                nn.init.zeros_(weight)
 
     def forward(
         self, image: Float[Tensor, "b c h w"], text_global: Float[Tensor, "b d"]
@@ -54,8 +67,8 @@ class FeedForward(nn.Module):
 
     def __init__(self, channels: int, *, width: int) -> None:
         super().__init__()
-        self.expand = nn.Linear(channels, width)
-        self.reduce = nn.Linear(width, channels)
+        self.expand = Linear(channels, width)
+        self.reduce = Linear(width, channels)
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
         """Map each pixel's channels."""
@@ -73,9 +86,14 @@ class AdaptationLayer(nn.Module):
 
     def __init__(self, shape: FusionShape, *, width: int, name: str) -> None:
         super().__init__()
-        c = shape.channels
+        c, options = shape.channels, shape.spec.options
         with seeded(f"{name}.adaptation"):
-            self.adaptation = AdaptedNorm(c, text_width=shape.text_width)
+            self.adaptation = AdaptedNorm(
+                c,
+                text_width=shape.text_width,
+                hidden=max(1, int(options["hidden"] * c)),
+                zero_start=bool(options["zero_start"]),
+            )
         with seeded(f"{name}.spatial"):
             self.spatial = SpatialScan(c, c, directions=shape.directions, backend=shape.backend)
         self.norm = LayerNorm2d(c)
@@ -95,9 +113,12 @@ class AdaptationLayer(nn.Module):
 class NormAdaptation(nn.Module):
     """Norm adaptation: the pooled text scales and shifts the norm in front of the spatial scan."""
 
+    options: ClassVar[Declared] = {"hidden": 0.5, "zero_start": False, "width": 0.0}
+
     def __init__(self, shape: FusionShape) -> None:
         super().__init__()
-        self.layers = _layers(shape, fitted_width(shape, _layers, multiple=round_width))
+        shape = with_options(shape, self.options)
+        self.layers = _layers(shape, chosen_width(shape, _layers, multiple=round_width))
         self.taps = {f"layer {i}": f"layers.{i}" for i in range(shape.spec.depth)}
 
     def forward(

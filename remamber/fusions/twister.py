@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from remamber.fusions import FusionShape
 from remamber.fusions._interaction import GlobalInteraction, LocalInteraction
+from remamber.fusions._options import with_options
 from remamber.fusions._scan_order import parts_of
 from remamber.layers.channel_scan import ChannelScan, GatedScan
 from remamber.layers.dual_scan import dual_spatial_scan
@@ -78,6 +79,7 @@ class Twister(nn.Module):
 
     def __init__(self, shape: FusionShape) -> None:
         super().__init__()
+        shape = with_options(shape, {})
         c, cube = shape.channels, shape.spec.cube
         self.taps = {f"layer {i}": f"layers.{i}" for i in range(shape.spec.depth)}
         self.global_interaction: GlobalInteraction | None = None

@@ -6,14 +6,14 @@ interrupted, repeated, or run twice at once.
 """
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 from remamber.datasets import SplitSize
 from remamber.errors import ExitCode, UserError
-from remamber.plan.spec import RunSpec, Strict
+from remamber.plan.spec import DataSpec, RunSpec, Strict
 from remamber.record.event import Event
 from remamber.record.store import Store
 from remamber.registry import LAUNCHERS
@@ -23,6 +23,9 @@ RUNNER = (sys.executable, "-P", "-X", "faulthandler", "-m", "remamber.runner")
 
 OnTiming = Callable[[int, int], None]
 """Called with how many models are timed, of how many."""
+
+Sizes = Mapping[DataSpec, Mapping[str, SplitSize]]
+"""The size of every split, by what a run reads; empty where nothing is known."""
 
 State = Literal["done", "failed", "stopped", "skipped", "emitted"]
 OnEvent = Callable[[int, Event], None]
@@ -39,6 +42,7 @@ class Errand:
         root: the user's data root, if there is one.
         cache: folder for generated data; None means the user's cache folder.
         workers: processes that a run may use to prepare data.
+        loaders: processes that decode images for a run; None leaves it to the amount of data.
         command: the user's command line, kept in every record.
         threads: compute threads a run; None leaves it to the runner.
         jobs: runs at a time.
@@ -52,6 +56,7 @@ class Errand:
     root: Path | None = None
     cache: Path | None = None
     workers: int = 1
+    loaders: int | None = None
     command: str = ""
     threads: int | None = None
     jobs: int = 1
@@ -123,12 +128,12 @@ class Plan:
 
     Attributes:
         rows: every run in order.
-        sizes: of the splits of the data; for epochs and the time of evaluation.
+        sizes: of the splits of all data; for epochs and the time of evaluation.
         jobs: runs at a time.
     """
 
     rows: tuple[PlanRow, ...]
-    sizes: dict[str, SplitSize]
+    sizes: Sizes
     jobs: int = 1
 
     @property
@@ -146,7 +151,7 @@ class Plan:
 def plan_launch(
     errand: Errand,
     *,
-    sizes: dict[str, SplitSize],
+    sizes: Sizes,
     timing: bool = False,
     fresh: bool = False,
     on_timing: OnTiming = lambda done, total: None,
@@ -155,7 +160,7 @@ def plan_launch(
 
     Args:
         errand: the runs and their store.
-        sizes: of every split of the data.
+        sizes: of every split of all data.
         timing: time a few steps of every model that this machine has no record of.
         fresh: nothing would be reused.
         on_timing: told while models are timed.

@@ -123,7 +123,8 @@ def _record_key(record: Record) -> str:
 
 def _key(machine: list[Any], spec: RunSpec) -> str:
     train = spec.train
-    model = spec.model.model_dump(mode="json")
+    # As for the hash: an option that was added later does not make a known time unknown.
+    model = json.loads(spec.canonical())["model"]
     size = [spec.data.name, spec.data.image_size, train.batch if train else 0]
     precision = train.precision if train else ""
     return json.dumps([machine, model, size, precision, spec.scan_backend], sort_keys=True)

@@ -10,6 +10,7 @@ from remamber.launch import Errand, Outcome
 from remamber.plan.spec import RunSpec
 from remamber.record.environment import environment, usable_cores
 from remamber.record.schema import Record
+from remamber.record.sessions import Stopwatch, wall_s_until
 from remamber.record.store import Claimed
 
 _log = logging.getLogger(__name__)
@@ -47,6 +48,7 @@ def record_death(errand: Errand, spec: RunSpec, outcome: Outcome, *, started: fl
             if store.find(spec) is not None:
                 return Outcome(spec.run_id, "done", step=outcome.step)
             store.write_record(_record(errand, spec, outcome, started=started))
+            Stopwatch(store.folder(spec)).forget()
     except Claimed as claimed:
         _log.warning("%s died here and is now %s", spec.run_id, claimed)
     except UserError as error:
@@ -65,7 +67,7 @@ def _record(errand: Errand, spec: RunSpec, outcome: Outcome, *, started: float) 
         command=errand.command,
         started=datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
         finished=datetime.fromtimestamp(now, UTC).isoformat(timespec="seconds"),
-        wall_s=now - started,
+        wall_s=wall_s_until(now, errand.store.folder(spec), started=started),
         environment=environment(
             device="unknown",
             threads=errand.threads or usable_cores(),

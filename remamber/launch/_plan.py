@@ -5,9 +5,8 @@ import json
 import math
 from collections.abc import Sequence
 
-from remamber.datasets import SplitSize
 from remamber.errors import UserError
-from remamber.launch import Cost, Errand, Plan, PlanRow, RowState, makespan
+from remamber.launch import Cost, Errand, Plan, PlanRow, RowState, Sizes, makespan
 from remamber.launch._costs import cost_key, read_notebook, remember
 from remamber.plan.spec import RunSpec
 
@@ -18,9 +17,7 @@ REPORT_S = 10.0
 """Set aside from a budget for the data's bounds and the report."""
 
 
-def make_plan(
-    errand: Errand, costs: dict[str, Cost], *, sizes: dict[str, SplitSize], fresh: bool = False
-) -> Plan:
+def make_plan(errand: Errand, costs: dict[str, Cost], *, sizes: Sizes, fresh: bool = False) -> Plan:
     """What a launch would do.
 
     Args:
@@ -38,7 +35,7 @@ def make_plan(
     return Plan(tuple(rows), sizes, errand.jobs)
 
 
-def steps_of(spec: RunSpec, sizes: dict[str, SplitSize]) -> int | None:
+def steps_of(spec: RunSpec, sizes: Sizes) -> int | None:
     """Training steps of a run, None where the size of its data is not known.
 
     The same rule as the trainer's: an epoch shows one expression of every ref, and the
@@ -48,15 +45,13 @@ def steps_of(spec: RunSpec, sizes: dict[str, SplitSize]) -> int | None:
         return None
     if spec.train.steps is not None:
         return spec.train.steps
-    size = sizes.get(spec.data.train_split)
+    size = sizes.get(spec.data, {}).get(spec.data.train_split)
     if spec.train.epochs is None or size is None:
         return None
     return max(1, size.refs // spec.train.batch) * spec.train.epochs
 
 
-def budget_steps(
-    rows: Sequence[PlanRow], budget_s: float, *, sizes: dict[str, SplitSize], jobs: int = 1
-) -> int:
+def budget_steps(rows: Sequence[PlanRow], budget_s: float, *, sizes: Sizes, jobs: int = 1) -> int:
     """One number of training steps for all rows, so that together they fit into a time.
 
     Args:
@@ -118,14 +113,15 @@ def remembered_steps(errand: Errand, plan: Plan, *, budget_s: float, fresh: bool
     return steps
 
 
-def overhead(spec: RunSpec, cost: Cost, sizes: dict[str, SplitSize]) -> float:
+def overhead(spec: RunSpec, cost: Cost, sizes: Sizes) -> float:
     """Seconds of a run besides its training steps: measured, else start plus evaluation."""
     if cost.overhead_s is not None:
         return cost.overhead_s
     splits = list(spec.data.splits)
     if spec.evaluate.shuffled_text:
         splits += splits[:1]
-    scored = sum(sizes[split].expressions for split in splits if split in sizes)
+    known = sizes.get(spec.data, {})
+    scored = sum(known[split].expressions for split in splits if split in known)
     batch = spec.train.batch if spec.train is not None else 1
     return cost.start_s + scored / batch * cost.step_s * FORWARD_SHARE
 
@@ -137,9 +133,7 @@ def _state(spec: RunSpec, errand: Errand) -> RowState:
     return "resumes" if started else "to do"
 
 
-def _seconds(
-    spec: RunSpec, state: RowState, cost: Cost | None, sizes: dict[str, SplitSize]
-) -> float | None:
+def _seconds(spec: RunSpec, state: RowState, cost: Cost | None, sizes: Sizes) -> float | None:
     if state == "reused":
         return 0.0
     steps = steps_of(spec, sizes)

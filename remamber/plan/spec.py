@@ -4,120 +4,79 @@ Frozen pydantic models with strict keys. Two specs are the same run exactly if t
 JSON is equal; its hash names the run's folder. Paths, launchers and verbosity are not in here.
 """
 
-import functools
 import hashlib
-import json
-import operator
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, field_validator, model_validator
+
+from remamber.plan.canonical import canonical_text
+from remamber.plan.model_spec import (
+    FusionSpec,
+    ModelSpec,
+    Positive,
+    Size,
+    StartSpec,
+    Strict,
+    TextSpec,
+    changed,
+)
+from remamber.plan.protocols import DEFAULT, PROTOCOLS
+from remamber.plan.speed import SpeedSpec
+
+__all__ = [
+    "DataSpec",
+    "EvaluateSpec",
+    "FusionSpec",
+    "KernelsSpec",
+    "ModelSpec",
+    "Positive",
+    "RunSpec",
+    "Size",
+    "SpeedSpec",
+    "StartSpec",
+    "Strict",
+    "TextSpec",
+    "TrainSpec",
+    "WeightsSpec",
+    "changed",
+]
 
 SPEC_VERSION = 1
 """Raised when the meaning of a field changes, so that old runs are not taken for new ones."""
 
-ADDED: dict[tuple[str, ...], str | None] = {
+ADDED: dict[tuple[str, ...], Any] = {
     ("kernels",): None,
+    ("speed",): None,
+    ("flops",): None,
     ("model", "start"): None,
     ("model", "text", "fingerprint"): "",
     ("model", "fusion", "channel_scan"): "two-way",
     ("model", "fusion", "spatial_scan"): "selective",
+    ("model", "fusion", "options"): {},
     ("model", "scan_directions"): "four",
     ("model", "backbone"): "vmamba",
+    ("data", "difficulty"): "default",
+    ("data", "side"): None,
+    ("train", "loss"): "dice-bce",
+    ("train", "no_decay"): (),
+    ("train", "text_layers"): None,
+    ("weights",): None,
+    ("evaluate", "limit"): None,
 }
 """Fields added after the first records, and their defaults: who leaves them so keeps its hash."""
 
-Positive = Annotated[int, Field(gt=0)]
-Size = Literal["tiny", "small", "base"]
-
-
-class Strict(BaseModel):
-    """A frozen model that refuses unknown keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-def changed(spec: Strict, *fields: str) -> list[str]:
-    """Values of those of a spec's fields that are not as by default."""
-    defaults = type(spec).model_fields
-    return [str(v) for f in fields if (v := getattr(spec, f)) != defaults[f].default]
-
-
-class FusionSpec(Strict):
-    """Which fusion variant, and for the Twister which cube and scan ordering (Tab. 1, 3, 4).
-
-    ``channel_scan`` and ``spatial_scan`` are the Twister's too: beside the release's, Mamba's
-    own block over the channels and Mamba-2's state space model over the image.
-    """
-
-    name: str = "twister"
-    scan_order: str = "channel-spatial"
-    channel_scan: Literal["two-way", "causal"] = "two-way"
-    spatial_scan: Literal["selective", "ssd"] = "selective"
-    cube: Literal["image-global-local", "image-global", "image-local"] = "image-global-local"
-    depth: Annotated[int, Field(gt=0, le=64)] = 2
-
-    def words(self) -> list[str]:
-        """What it is called in a run's name: what is not the Twister's own, its name says."""
-        if self.name != "twister":
-            return [self.name]
-        return [self.name, self.scan_order, *changed(self, "channel_scan", "spatial_scan", "cube")]
-
-
-class TextSpec(Strict):
-    """Which text encoder and how many tokens an expression may have.
-
-    ``fingerprint`` is the hash of a pretrained encoder's files, filled in before the run.
-    """
-
-    name: Literal["word", "clip", "bert"] = "word"
-    length: Annotated[int, Field(ge=3, le=77)] = 20
-    fingerprint: str = ""
-
-
-class StartSpec(Strict):
-    """Weights that the backbone starts from: a file in the data root's ``weights`` folder.
-
-    ``fingerprint`` is the sha256 of the file, filled in before the run.
-    """
-
-    name: Annotated[str, Field(pattern=r"^[\w-][\w.-]*$")]
-    fingerprint: str = ""
-
-
-class ModelSpec(Strict):
-    """A model by name and size, and its exchangeable parts; without ``start`` all is drawn.
-
-    ``scan_directions`` is how every SS2D of the model reads its image: VSS blocks, fusion and
-    Mamba decoder.
-    """
-
-    name: str = "remamber"
-    size: Size = "tiny"
-    backbone: Literal["vmamba", "swin"] = "vmamba"
-    scan_directions: Literal["four", "two", "one"] = "four"
-    decoder: Literal["conv", "mamba"] = "conv"
-    fusion: FusionSpec = FusionSpec()
-    text: TextSpec = TextSpec()
-    release: bool = False
-    start: StartSpec | None = None
-
-    @model_validator(mode="after")
-    def _start_fits(self) -> "ModelSpec":
-        if self.start is not None and (self.backbone, self.scan_directions) != ("vmamba", "four"):
-            raise ValueError("start needs the vmamba backbone with scan_directions four")
-        return self
-
-    def body(self) -> list[str]:
-        """What it is called without its fusion: name, size, and what is not the release's."""
-        directions = [f"{word}-directions" for word in changed(self, "scan_directions")]
-        return [self.name, self.size, *changed(self, "backbone"), *directions]
-
 
 class DataSpec(Strict):
-    """A data set, the splits to train on and to score, and how an image becomes a tensor."""
+    """A data set, the splits to train on and to score, and how an image becomes a tensor.
+
+    ``preset`` (quick without one), ``difficulty``, ``seed`` and ``side`` (of the images in
+    pixels, the preset's without one) make a generated data set; others do not read them.
+    """
 
     name: str = "synth-refcoco"
-    preset: Literal["quick", "default"] | None = None
+    preset: Literal["quick", "default", "paper-shaped"] | None = None
+    difficulty: Literal["easy", "default", "hard"] = "default"
+    side: Annotated[int, Field(ge=32, le=1024)] | None = None
     seed: Annotated[int, Field(ge=0)] = 0
     split_by: str | None = None
     image_size: Annotated[int, Field(ge=32, multiple_of=32)] = 64
@@ -128,7 +87,12 @@ class DataSpec(Strict):
 
 
 class TrainSpec(Strict):
-    """Length, batch and optimiser. Exactly one of ``steps`` and ``epochs`` is set."""
+    """Length, batch, loss and optimiser. Exactly one of ``steps`` and ``epochs`` is set.
+
+    ``no_decay`` names, by parts of their names, the image encoder's parameters that do not
+    decay; of the text encoder only the first ``text_layers`` layers are trained, without a
+    number all and the embeddings too. Both are LAVT's, as are the losses called so and ``poly``.
+    """
 
     steps: Positive | None = None
     epochs: Positive | None = None
@@ -138,7 +102,10 @@ class TrainSpec(Strict):
     lr_min: Annotated[float, Field(ge=0)] = 1e-6
     weight_decay: Annotated[float, Field(ge=0)] = 1e-4
     warmup_steps: Annotated[int, Field(ge=0)] = 0
-    schedule: Literal["cosine-step", "cosine-epoch"] = "cosine-step"
+    schedule: Literal["cosine-step", "cosine-epoch", "poly"] = "cosine-step"
+    loss: Literal["dice-bce", "lavt", "lavt-dice"] = "dice-bce"
+    no_decay: tuple[str, ...] = ()
+    text_layers: Positive | None = None
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     clip_norm: Annotated[float, Field(gt=0)] | None = None
 
@@ -150,11 +117,48 @@ class TrainSpec(Strict):
 
 
 class EvaluateSpec(Strict):
-    """How a prediction is scored; the protocol stands in every row of every table."""
+    """How a prediction is scored; the protocol stands in every row of every table.
 
-    protocol: Literal["orig-bilinear-0.5"] = "orig-bilinear-0.5"
+    Tables show the first of ``protocols``; the counts of the others are kept beside it.
+    ``limit`` scores that many expressions of each split, evenly spaced: a quick look.
+    """
+
+    protocols: Annotated[tuple[str, ...], Field(min_length=1)] = (DEFAULT,)
     batch: Positive = 64
     shuffled_text: bool = False
+    limit: Positive | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_of_old(cls, given: object) -> object:
+        """Records of before there were several protocols name one, as ``protocol``."""
+        if not isinstance(given, dict):
+            return given
+        named = given.get("protocols", given.get("protocol", (DEFAULT,)))
+        rest = {k: v for k, v in given.items() if k != "protocol"}
+        return {**rest, "protocols": (named,) if isinstance(named, str) else named}
+
+    @field_validator("protocols")
+    @classmethod
+    def _known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        lost = [name for name in names if name not in PROTOCOLS]
+        if lost:
+            raise ValueError(f"unknown protocol '{lost[0]}'; known are {', '.join(PROTOCOLS)}")
+        if len(set(names)) < len(names):
+            raise ValueError("a protocol is named twice")
+        return names
+
+    @property
+    def protocol(self) -> str:
+        """The protocol that tables show."""
+        return self.protocols[0]
+
+
+class WeightsSpec(Strict):
+    """Weights that are evaluated as they are: what the file holds, and its sha256."""
+
+    holds: Literal["model", "released"]
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
 class KernelsSpec(Strict):
@@ -175,6 +179,12 @@ class KernelsSpec(Strict):
     code: str = ""
 
 
+class FlopsSpec(Strict):
+    """Which code was counted: a hash of what the count depends on, filled in before the run."""
+
+    code: str = ""
+
+
 class RunSpec(Strict):
     """One run: a kind of measurement on a model and data, from a seed."""
 
@@ -184,22 +194,16 @@ class RunSpec(Strict):
     data: DataSpec = DataSpec()
     train: TrainSpec | None = None
     evaluate: EvaluateSpec = EvaluateSpec()
+    weights: WeightsSpec | None = None
     kernels: KernelsSpec | None = None
+    speed: SpeedSpec | None = None
+    flops: FlopsSpec | None = None
     scan_backend: Literal["auto", "triton", "mamba-ssm", "cpu", "reference"] = "auto"
 
     def canonical(self) -> str:
         """The spec as JSON with sorted keys and no spaces, defaults (but ``ADDED``) included."""
         content: dict[str, Any] = {"spec_version": SPEC_VERSION, **self.model_dump(mode="json")}
-        if self.kernels is not None:
-            # No model and no data: their defaults may change and leave a kernel's time as it is.
-            kept = ("spec_version", "task", "seed", "kernels")
-            return json.dumps({k: content[k] for k in kept}, sort_keys=True, separators=(",", ":"))
-        for path, default in ADDED.items():
-            *place, last = path
-            part = functools.reduce(operator.getitem, place, content)
-            if part[last] == default:
-                del part[last]
-        return json.dumps(content, sort_keys=True, separators=(",", ":"))
+        return canonical_text(content, added=ADDED)
 
     @property
     def digest(self) -> str:
@@ -209,11 +213,17 @@ class RunSpec(Strict):
     @property
     def run_id(self) -> str:
         """Folder name of the run: readable words, then eight digits of the hash."""
+        if self.speed is not None:
+            return f"{self.task}-{self.speed.words()}-{self.digest[:8]}"
         if self.kernels is not None:
             case = f"{self.task}-{self.kernels.case}-{self.kernels.device}"
             return f"{case}-t{self.kernels.threads or 0}-{self.digest[:8]}"
         words = [self.task, self.data.name, str(self.data.image_size)]
+        if self.task == "flops":
+            words[1:2] = self.model.words()
         if self.task == "train":
-            words[:1] = [*self.model.body(), *self.model.fusion.words()]
+            words[:1] = self.model.words()
             words.append(f"s{self.seed}")
+        if self.weights is not None:
+            words.append(f"w{self.weights.sha256[:8]}")
         return f"{'-'.join(words)}-{self.digest[:8]}"

@@ -7,24 +7,34 @@ from remamber.plan.file_digest import file_digest
 from remamber.plan.spec import StartSpec
 
 _FOLDER = "weights"
+_VMAMBA_B = (
+    "https://github.com/MzeroMiko/VMamba/releases/download/%23v2cls/"
+    "vssm_base_0229_ckpt_epoch_237.pth"
+)
+"""The base model, trained on ImageNet, from VMamba's authors."""
+_IN_FOLDER = ("model.safetensors", "pytorch_model.bin")
 
 
 def start_file(start: StartSpec, root: Path | None) -> Path:
-    """The file ``ROOT/weights/NAME``.
+    """The file ``ROOT/weights/NAME``, or the weights in the folder of that name.
 
     Raises:
         UserError: there is no data root, or no such file in it (exit 3).
     """
     path = None if root is None else root / _FOLDER / start.name
-    if path is not None and path.is_file():
-        return path
+    candidates = [] if path is None else [path, *(path / name for name in _IN_FOLDER)]
+    if found := [candidate for candidate in candidates if candidate.is_file()]:
+        return found[0]
     wanted = path or Path("DIR") / _FOLDER / start.name
     raise UserError(
         f"the weights '{start.name}' to start from are not on this machine",
         where=[f"looked for  {path}" if path else "no data root was given"],
         fix=[
             *([] if path else ["--data-root DIR"]),
-            f"put VMamba's checkpoint at {wanted}, as it is or from remamber-bench weights convert",
+            *([f"fetch  {_VMAMBA_B}"] if _VMAMBA_B.endswith(f"/{start.name}") else []),
+            f"put VMamba's checkpoint (for lavt: Swin's) at {wanted}, as it is or, of VMamba, from"
+            " remamber-bench weights convert",
+            "or --set model.start=none, which begins with drawn weights",
         ],
         exit_code=ExitCode.MISSING,
         slug="start_missing",

@@ -77,6 +77,26 @@ def nested(dotted: str, value: Any) -> dict[str, Any]:  # noqa: ANN401 - any TOM
     return content
 
 
+def parse_override(text: str) -> dict[str, Any]:
+    """``--set a.b=value`` as nested mappings; the value is read as TOML, else as a string.
+
+    ``none``, for which TOML has no word, takes back what a study sets.
+
+    Raises:
+        UserError: there is no ``=``.
+    """
+    key, equals, value = text.partition("=")
+    if not equals or not key:
+        raise UserError(
+            f"--set {text}: expected KEY=VALUE", fix=["--set train.batch=16"], slug="bad_override"
+        )
+    try:
+        parsed = tomllib.loads(f"v = {value}")["v"]
+    except tomllib.TOMLDecodeError:
+        parsed = None if value == "none" else value
+    return nested(key.strip(), parsed)
+
+
 def _refuse_unknown_keys(
     model: type[BaseModel], content: Mapping[str, Any], *, origin: str, place: str
 ) -> None:

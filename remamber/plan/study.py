@@ -1,33 +1,37 @@
 """A study: what to run (``experiments/``) and what to ask of the records (``analysis/``)."""
 
-from itertools import product
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from remamber.errors import UserError
+from remamber.plan.data_splits import usual_splits
+from remamber.plan.grid import cells, dataset_axis, grid_axes, row_axis
+from remamber.plan.planned import PlannedRun, each_once, with_options
 from remamber.plan.scan_shapes import require_case
 from remamber.plan.spec import Positive, RunSpec, Strict
-from remamber.plan.strict_toml import Layer, merge, nested, read_toml, validate
+from remamber.plan.speed import SpeedView
+from remamber.plan.strict_toml import Layer, merge, read_toml, validate
+from remamber.plan.unread_fields import require_read
 from remamber.registry import FUSIONS, MODELS, SCAN_ORDERS, TASKS, unknown
-
-SHELVES = {"model.name": MODELS, "model.fusion.name": FUSIONS}
-"""Keys of a grid whose values are a shelf's names, which other packages may add to."""
 
 QUICK = "quick"
 PAPER = "paper"
 
 
 class Profile(Strict):
-    """A scale at which the same grid runs: its seeds and what it sets in the run.
+    """A scale at which the same rows run: its seeds and what it sets in the run.
 
-    ``jobs`` runs go side by side with ``threads`` each, unless the command line says otherwise;
-    without ``threads`` they share the cores. ``only`` leaves out all other rows of the grid,
-    again unless the command line names some.
+    ``datasets`` are those on which every row runs, each with what it sets in ``data`` besides
+    its name, such as its splits; without them the run's own is the only one. ``jobs`` runs go
+    side by side with ``threads`` each, unless the command line says otherwise; without
+    ``threads`` they share the cores. ``only`` leaves out all other rows of the grid, again unless
+    the command line names some.
     """
 
     summary: str
+    datasets: dict[str, dict[str, Any]] = {}
     only: tuple[str, ...] = ()
     seeds: tuple[Annotated[int, Field(ge=0)], ...] = (0,)
     bounds: bool = True
@@ -37,19 +41,25 @@ class Profile(Strict):
 
 
 class Experiment(Strict):
-    """One file of ``experiments/``: a base run and a grid over dotted keys of it."""
+    """One file of ``experiments/``: a base run and its rows.
+
+    A row is a name that sets several keys (``rows``), a combination of values of dotted keys
+    (``grid``), or each of the first with each of the second.
+    """
 
     title: str
     paper: str
     run: dict[str, Any] = {}
-    grid: dict[str, tuple[str | int | float | bool, ...]]
+    rows: dict[str, dict[str, Any]] = {}
+    grid: dict[str, Annotated[tuple[str | int | float | bool, ...], Field(min_length=1)]] = {}
     profiles: dict[str, Profile]
 
 
 class TableView(Strict):
     """Which records make rows, which splits and metrics make columns.
 
-    ``rows`` is a dotted key of the spec; ``labels`` gives its values the paper's names;
+    ``rows`` is a dotted key of the spec, or ``row`` for the study's own names of its rows;
+    ``labels`` gives them the paper's names;
     ``lead`` is the column (split, metric) that the verdict is read from.
     """
 
@@ -111,6 +121,12 @@ class KernelAnalysis(Question):
     kernels: KernelsView
 
 
+class SpeedAnalysis(Question):
+    """The question of a study of models' time and memory."""
+
+    speed: SpeedView
+
+
 class Choices(NamedTuple):
     """What the command line chose for a study; see ``expand``."""
 
@@ -123,15 +139,33 @@ class Choices(NamedTuple):
 class StudyRuns(Strict):
     """The runs of one invocation of a study, kept in the store so that a report finds them.
 
-    ``kind`` of the first run ids is training; ``bounds`` is the run that measured the data.
+    Attributes:
+        report: stem of the report's files; the study's name if empty.
+        run_ids: the table's runs.
+        rows: run id -> the study's name of its row.
+        datasets: run id, of bounds too -> its data set.
+        bounds_ids: the runs that measured the data, one a data set.
     """
 
     study: str
     profile: str
+    report: str = ""
     run_ids: tuple[str, ...]
-    bounds_id: str | None = None
+    rows: dict[str, str] = {}
+    datasets: dict[str, str] = {}
+    bounds_ids: tuple[str, ...] = ()
     command: str = ""
     status: Literal["planned", "finished"] = "planned"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_bound(cls, content: Any) -> Any:  # noqa: ANN401 - as it was read
+        """Files of before a study could have several data sets name one run of bounds."""
+        if isinstance(content, dict) and "bounds_id" in content:
+            found = content["bounds_id"]
+            rest = {key: value for key, value in content.items() if key != "bounds_id"}
+            return {**rest, "bounds_ids": [found] if found else []}
+        return content
 
 
 def studies_folder(kind: Literal["experiments", "analysis"]) -> Path:
@@ -166,6 +200,13 @@ def load_experiment(path: Path) -> Experiment:
         UserError: missing file, unknown key, bad value or unknown entry, by file and key.
     """
     experiment = validate(Experiment, [(str(path), read_toml(path))])
+    if not experiment.rows and not experiment.grid:
+        raise UserError(
+            f"{path} has no rows: it states neither a grid nor named rows",
+            fix=['add  [grid]  "model.fusion.scan_order" = ["channel", "spatial"]'],
+            slug="no_rows",
+            path=str(path),
+        )
     for profile in experiment.profiles:
         expand(experiment, Choices(profile=profile), origin=str(path))
     return experiment
@@ -180,20 +221,28 @@ def load_analysis(path: Path) -> Analysis:
     return validate(Analysis, [(str(path), read_toml(path))])
 
 
-def load_question(path: Path) -> Analysis | KernelAnalysis:
+def load_question(path: Path) -> Analysis | KernelAnalysis | SpeedAnalysis:
     """Read and check an analysis file of any kind.
 
     Raises:
         UserError: missing file, unknown key or bad value, by file and key.
     """
     content = read_toml(path)
+    layer = (str(path), content)
+    if "speed" in content:
+        return validate(SpeedAnalysis, [layer])
     if "kernels" in content:
-        return validate(KernelAnalysis, [(str(path), content)])
-    return validate(Analysis, [(str(path), content)])
+        return validate(KernelAnalysis, [layer])
+    return validate(Analysis, [layer])
 
 
 def expand(experiment: Experiment, choices: Choices, *, origin: str) -> list[RunSpec]:
-    """All runs of a study in a stable order: the grid's rows, each with every seed.
+    """All runs of a study in a stable order; see ``planned_runs``."""
+    return [run.spec for run in planned_runs(experiment, choices, origin=origin)]
+
+
+def planned_runs(experiment: Experiment, choices: Choices, *, origin: str) -> list[PlannedRun]:
+    """All runs of a study in a stable order: by data set, row and seed, each run once.
 
     Args:
         experiment: the study.
@@ -206,80 +255,44 @@ def expand(experiment: Experiment, choices: Choices, *, origin: str) -> list[Run
     if choices.profile not in experiment.profiles:
         raise unknown("profile", choices.profile, experiment.profiles)
     profile = experiment.profiles[choices.profile]
-    specs = []
-    for cell in _cells(experiment, choices.only or profile.only):
+    place = f"{origin} [profiles.{choices.profile}"
+    data = choices.overrides.get("data")
+    chosen = data.get("name") if isinstance(data, dict) else None
+    axes = [
+        *dataset_axis(profile.datasets, origin=place, chosen=chosen),
+        *row_axis(experiment.rows, origin=origin),
+        *grid_axes(experiment.grid, origin=origin),
+    ]
+    found: list[PlannedRun] = []
+    for cell in cells(axes, choices.only or profile.only):
         for seed in choices.seeds if choices.seeds is not None else profile.seeds:
-            row: dict[str, Any] = {}
-            for key, value in cell.items():
-                row = merge(row, nested(key, value))
-            layers: list[Layer] = [
+            layers = [
                 (origin, experiment.run),
-                (f"{origin} [profiles.{choices.profile}]", profile.run),
-                (f"{origin} [grid]", row),
+                (f"{place}]", profile.run),
+                *_usual(chosen),
+                *cell.layers,
                 ("the command line", merge(choices.overrides, {"seed": seed})),
             ]
             spec = validate(RunSpec, layers)
             require_entries(spec)
-            specs.append(spec)
-    return list(dict.fromkeys(specs))
+            require_read(spec.model.name, row=cell.layers, asked=layers[-1])
+            found.append(PlannedRun(spec, cell.row))
+    return each_once(with_options(found))
+
+
+def _usual(dataset: str | None) -> list[Layer]:
+    """The splits of the data set that the command line names, if they are not RefCOCO's."""
+    splits = usual_splits(dataset) if dataset is not None else None
+    return [(f"the splits of {dataset}", {"data": {"splits": splits}})] if splits else []
 
 
 def require_entries(spec: RunSpec) -> None:
     """Raise a UserError unless every shelf name in the spec is known (data sets apart)."""
     TASKS.require(spec.task)
-    MODELS.require(spec.model.name)
-    FUSIONS.require(spec.model.fusion.name)
+    MODELS.require_usable(spec.model.name)
+    FUSIONS.require_usable(spec.model.fusion.name)
     SCAN_ORDERS.require(spec.model.fusion.scan_order)
     if spec.kernels is not None:
         require_case(spec.kernels.case)
-
-
-def _cells(experiment: Experiment, only: tuple[str, ...]) -> list[dict[str, Any]]:
-    wanted = [_filter(text, experiment) for text in only]
-    grid = {key: list(values) for key, values in experiment.grid.items()}
-    for key, value in wanted:
-        grid[key] += [value] if value not in map(str, grid[key]) else []
-    cells = [dict(zip(grid, values, strict=True)) for values in product(*grid.values())]
-    if not only:
-        return cells
-    return [c for c in cells if any(str(c[key]) == value for key, value in wanted)]
-
-
-def _filter(text: str, experiment: Experiment) -> tuple[str, str]:
-    """``scan_order=channel`` or just ``channel`` as (dotted key, value).
-
-    An entry of the shelf that a key names is a row too, whether the study has it or not: so a
-    fusion from another package is compared with those of the paper.
-    """
-    name, _, value = text.rpartition("=")
-    keys = [k for k in experiment.grid if not name or k == name or k.endswith(f".{name}")]
-    if not keys:
-        raise unknown("grid key", name, experiment.grid)
-    for key in keys:
-        if value in map(str, experiment.grid[key]):
-            return key, value
-    for key in keys:
-        if key in SHELVES and value in SHELVES[key].names():
-            return key, value
-    known = [str(v) for key in keys for v in experiment.grid[key]]
-    raise unknown("variant", value, known)
-
-
-def parse_override(text: str) -> dict[str, Any]:
-    """``--set a.b=value`` as nested mappings; the value is read as TOML, else as a string.
-
-    Raises:
-        UserError: there is no ``=``.
-    """
-    import tomllib
-
-    key, equals, value = text.partition("=")
-    if not equals or not key:
-        raise UserError(
-            f"--set {text}: expected KEY=VALUE", fix=["--set train.batch=16"], slug="bad_override"
-        )
-    try:
-        parsed = tomllib.loads(f"v = {value}")["v"]
-    except tomllib.TOMLDecodeError:
-        parsed = value
-    return nested(key.strip(), parsed)
+    for model in spec.speed.models if spec.speed is not None else ():
+        require_entries(RunSpec(model=model))

@@ -3,7 +3,8 @@
 <root>/<run id>/record.json    written last: its presence says that the run is over
 <root>/<run id>/counts.npz     integer counts of every scored expression
 <root>/claims/<run id>.json    who works on it now
-<root>/studies/<study>-<profile>.json    which runs belong to a study's last invocation
+<root>/studies/<study>-<profile>.json    which runs belong to a study's last invocation;
+                             those on other data than the study's in a file of their report's name
 """
 
 import hashlib
@@ -144,19 +145,21 @@ class Store:
         Raises:
             UserError: the disk is full or the folder cannot be written (exit 3).
         """
-        path = self.root / "studies" / f"{runs.study}-{runs.profile}.json"
-        write_whole(path, runs.model_dump_json(indent=1))
+        # By the report's name too: runs on other data do not make those on the usual forgotten.
+        usual = f"{runs.study}-{runs.profile}"
+        name = usual if runs.report in ("", runs.study) else runs.report
+        write_whole(self.root / "studies" / f"{name}.json", runs.model_dump_json(indent=1))
 
     def study_runs(self, study: str | None, profile: str | None = None) -> StudyRuns | None:
         """The runs of the last invocation, of any study or profile where none is given."""
-        paths = (self.root / "studies").glob(f"{study or '*'}-{profile or '*'}.json")
+        paths = (self.root / "studies").glob(f"{study or '*'}-*.json")
         for path in sorted(paths, key=lambda p: p.stat().st_mtime, reverse=True):
             try:
                 runs = StudyRuns.model_validate_json(path.read_bytes())
             except ValidationError:
                 _log.warning("%s is damaged and was set aside as %s", path, set_aside(path).name)
                 continue
-            if study in (None, runs.study):
+            if study in (None, runs.study) and profile in (None, runs.profile):
                 return runs
         return None
 

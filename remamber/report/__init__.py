@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from remamber.errors import UserError
-from remamber.plan.study import Analysis, KernelAnalysis, StudyRuns
+from remamber.plan.study import Analysis, KernelAnalysis, SpeedAnalysis, StudyRuns
 from remamber.record.files import write_whole
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class Rendered:
 
 
 def render_study(
-    analysis: Analysis | KernelAnalysis,
+    analysis: Analysis | KernelAnalysis | SpeedAnalysis,
     runs: StudyRuns,
     *,
     store: "RecordSource",
@@ -56,7 +56,7 @@ def render_study(
         analysis: what to ask of the records.
         runs: which runs belong to the study.
         store: where records and counts are.
-        out: folder of the reports; the study's stem names the files.
+        out: folder of the reports; the runs' ``report`` names the files.
         formats: any of ``FORMATS``.
         single_file: put plotly.js into the HTML page instead of beside it.
 
@@ -78,7 +78,7 @@ def render_study(
 
 
 def _composed(
-    analysis: Analysis | KernelAnalysis, runs: StudyRuns, store: "RecordSource"
+    analysis: Analysis | KernelAnalysis | SpeedAnalysis, runs: StudyRuns, store: "RecordSource"
 ) -> tuple["Document", dict[str, Any]]:
     """The document and the content of its results file, by what the study measures."""
     # Imported here: pandas, scipy and plotly are paid for when something is rendered.
@@ -89,11 +89,18 @@ def _composed(
         kernels = build_kernels(analysis, runs, store)
         document = compose_kernels(kernels)
         return document, kernels_json(kernels, document)
+    if isinstance(analysis, SpeedAnalysis):
+        from remamber.report.speed_compose import compose_speed, speed_json
+        from remamber.table.speed import build_speed
+
+        speed = build_speed(analysis, runs, store)
+        document = compose_speed(speed)
+        return document, speed_json(speed, document)
     from remamber.report.compose import compose
     from remamber.report.data import results_json
-    from remamber.table.results import build
+    from remamber.table.results import build_all
 
-    results = build(analysis, runs, store)
+    results = build_all(analysis, runs, store)
     document = compose(results)
     return document, results_json(results, document)
 
@@ -108,7 +115,7 @@ def _write(
 ) -> dict[str, Path]:
     from remamber.report.data import csv_text, json_text
 
-    folder = out / document.study
+    folder = out / document.stem
     paths: dict[str, Path] = {}
     if "json" in formats:
         paths["json"] = folder / "results.json"
@@ -117,10 +124,10 @@ def _write(
         paths["csv"] = folder / "table.csv"
         write_whole(paths["csv"], csv_text(document))
     if "html" in formats:
-        paths["html"] = out / f"{document.study}.html"
+        paths["html"] = out / f"{document.stem}.html"
         _write_html(document, paths["html"], single_file=single_file)
     if "md" in formats:
-        paths["md"] = out / f"{document.study}.md"
+        paths["md"] = out / f"{document.stem}.md"
         figures = _write_markdown(document, paths["md"], page=paths.get("html"))
         if figures is not None:
             paths["figures"] = figures
@@ -146,7 +153,7 @@ def _write_markdown(document: "Document", path: Path, *, page: Path | None) -> P
     from remamber.report.markdown import markdown
     from remamber.report.pictures import write_pictures
 
-    folder = path.parent / document.study / "figs"
+    folder = path.parent / document.stem / "figs"
     made = write_pictures(document.pictures, folder)
     text = markdown(
         document,

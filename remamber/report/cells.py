@@ -16,10 +16,13 @@ _VALUES: dict[str, Callable[[float], str]] = {
     "count": fmt.count,
     "ratio": fmt.times,
     "error": fmt.error,
+    "exponent": fmt.ratio,
+    "per-second": fmt.per_second,
 }
 _SPREADS: dict[str, Callable[[float, float], str]] = {
     "points": fmt.interval,
     "ratio": fmt.times_interval,
+    "exponent": fmt.plain_interval,
 }
 
 

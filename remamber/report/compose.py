@@ -1,7 +1,8 @@
 """From results to a document: verdict, tables, notes, figures and provenance in their places."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from itertools import product
 
 from remamber.figures import Estimate, FigureData, Series, draw
 from remamber.plan.study import FigureView
@@ -12,37 +13,65 @@ from remamber.report.provenance import condition, provenance
 from remamber.report.verdict import verdict
 from remamber.table.compare import Comparison
 from remamber.table.layout import FLOOR, bounds_table, cost_table, differences_table, results_table
+from remamber.table.model import Table, side_by_side
 from remamber.table.results import Results, metrics_of
 from remamber.table.source import Variant
 
 SYNTHETIC = "Synthetic data, toy scale. Compare orders, not values, with the paper."
 
 
-def compose(results: Results) -> Document:
-    """Write the report of a study, in no form yet."""
-    differences = [differences_table(results)] if _comparable(results) else []
-    bounds = bounds_table(results)
+def compose(results: Sequence[Results]) -> Document:
+    """Write the report of a study, in no form yet.
+
+    Args:
+        results: on each of its data sets.
+    """
+    first = results[0]
     return Document(
-        study=results.runs.study,
-        title=results.analysis.title,
-        paper=results.analysis.paper,
-        question=results.analysis.question,
-        verdict=verdict(results),
-        banner=SYNTHETIC if results.synthetic else None,
-        condition=condition(results),
-        tables=(
-            results_table(results),
-            *differences,
-            cost_table(results),
-            *([bounds] if bounds else []),
-        ),
-        notes=notes(results),
+        study=first.runs.study,
+        stem=first.runs.report or first.runs.study,
+        title=first.analysis.title,
+        paper=first.analysis.paper,
+        question=first.analysis.question,
+        verdict=" ".join(_of_dataset(verdict(r), r.dataset) for r in results),
+        banner=SYNTHETIC if any(r.synthetic for r in results) else None,
+        condition=condition([record for r in results for record in r.records]),
+        tables=_tables(results),
+        notes=_notes(results),
         pictures=tuple(
-            _picture(results, view, number)
-            for number, view in enumerate(results.analysis.figure, start=1)
+            _picture(r, view, number)
+            for number, (view, r) in enumerate(product(first.analysis.figure, results), start=1)
         ),
         provenance=provenance(results),
     )
+
+
+def _tables(results: Sequence[Results]) -> tuple[Table, ...]:
+    """Every kind of table once, with the columns of all data sets that have it."""
+    makers: tuple[Callable[[Results], Table | None], ...] = (
+        results_table,
+        lambda r: differences_table(r) if _comparable(r) else None,
+        cost_table,
+        bounds_table,
+    )
+    found = []
+    for make in makers:
+        made = {r.dataset: table for r in results if (table := make(r)) is not None}
+        if made:
+            found.append(side_by_side(made))
+    return tuple(found)
+
+
+def _notes(results: Sequence[Results]) -> tuple[str, ...]:
+    """What holds for all data sets once, then what is said of each."""
+    of_each = [(r.dataset, notes(r)) for r in results]
+    common = [note for note in of_each[0][1] if all(note in said for _, said in of_each)]
+    own = [_of_dataset(n, name) for name, said in of_each for n in said if n not in common]
+    return (*common, *own)
+
+
+def _of_dataset(sentence: str, dataset: str) -> str:
+    return f"{dataset}: {sentence}" if dataset else sentence
 
 
 def _comparable(results: Results) -> bool:
@@ -50,6 +79,8 @@ def _comparable(results: Results) -> bool:
 
 
 def _picture(results: Results, view: FigureView, number: int) -> Picture:
+    if results.dataset:
+        view = view.model_copy(update={"title": f"{view.title}: {results.dataset}"})
     figure = draw(view.kind, _figure_data(results, view))
     description = json.loads(figure.to_json())
     return Picture(

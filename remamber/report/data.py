@@ -4,13 +4,14 @@ import csv
 import io
 import json
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from remamber.record.schema import Record
 from remamber.report.document import Document
 from remamber.table.model import Cell, Column, Row, Table
-from remamber.table.resample import DRAWS, LEVEL
-from remamber.table.results import RESAMPLING_SEED, Results
+from remamber.table.resample import DRAWS, LEVEL, RESAMPLING_SEED
+from remamber.table.results import Results
 from remamber.table.significance import ALPHA
 
 SCHEMA_VERSION = 1
@@ -27,7 +28,7 @@ def csv_text(document: Document) -> str:
     for table in document.tables:
         for row in table.rows:
             for column, cell in zip(table.columns, row.cells, strict=True):
-                place = (row.label, column.group, column.label, column.unit)
+                place = (row.label, column.place, column.label, column.unit)
                 fields = _cell(cell)
                 writer.writerow(
                     (document.study, table.name, *place, *(fields.get(f, "") for f in _FIELDS))
@@ -35,21 +36,23 @@ def csv_text(document: Document) -> str:
     return stream.getvalue()
 
 
-def results_json(results: Results, document: Document) -> dict[str, Any]:
-    """The whole report as plain data; it holds nothing of the time or place of rendering."""
-    lead_split, lead_metric = results.analysis.table.lead
+def results_json(results: Sequence[Results], document: Document) -> dict[str, Any]:
+    """The whole report as plain data; it holds nothing of the time or place of rendering.
+
+    What is found on a data set stands at the top where there is one, else below its name.
+    """
+    first = results[0]
+    found = {r.dataset: _findings(r) for r in results}
     return {
         "schema_version": SCHEMA_VERSION,
         "study": document.study,
-        "profile": results.runs.profile,
+        "profile": first.runs.profile,
         "title": document.title,
         "paper": document.paper,
         "question": document.question,
         "verdict": document.verdict,
         "banner": document.banner,
         "condition": document.condition,
-        "synthetic": results.synthetic,
-        "lead": {"split": lead_split, "metric": lead_metric},
         "method": {
             "unit": "image",
             "resamples": DRAWS,
@@ -58,11 +61,24 @@ def results_json(results: Results, document: Document) -> dict[str, Any]:
             "resampling_seed": RESAMPLING_SEED,
             "test": "two-sided paired bootstrap p, Holm over the rows of a column",
         },
+        **(found[""] if len(results) == 1 else {"datasets": found}),
+        "tables": {table.name: table_lines(table) for table in document.tables},
+        "notes": list(document.notes),
+        "runs": [run_line(record) for r in results for record in r.records],
+        "unrecorded_runs": [i for r in results for i in r.selection.unrecorded],
+        "provenance": {s.title: dict(s.lines) for s in document.provenance},
+    }
+
+
+def _findings(results: Results) -> dict[str, Any]:
+    lead_split, lead_metric = results.analysis.table.lead
+    return {
+        "synthetic": results.synthetic,
+        "lead": {"split": lead_split, "metric": lead_metric},
         "splits": {
             split: {"expressions": c.expressions, "images": c.images}
             for split, c in results.by_split.items()
         },
-        "tables": {table.name: table_lines(table) for table in document.tables},
         "p_values": _p_values(results),
         "detectable_difference": _number(results.detectable),
         "order_agreement": [_rounded(vars(order)) for order in results.orders],
@@ -71,10 +87,6 @@ def results_json(results: Results, document: Document) -> dict[str, Any]:
             row: _rounded(interval._asdict())
             for row, interval in results.seed_differences().items()
         },
-        "notes": list(document.notes),
-        "runs": [run_line(record) for record in results.records],
-        "unrecorded_runs": list(results.selection.unrecorded),
-        "provenance": {s.title: dict(s.lines) for s in document.provenance},
     }
 
 
@@ -93,7 +105,13 @@ def table_lines(table: Table) -> list[dict[str, Any]]:
 
 def _cells(columns: tuple[Column, ...], row: Row) -> list[dict[str, Any]]:
     return [
-        {"group": column.group, "column": column.label, "unit": column.unit, **_cell(cell)}
+        {
+            **({"dataset": column.dataset} if column.dataset else {}),
+            "group": column.group,
+            "column": column.label,
+            "unit": column.unit,
+            **_cell(cell),
+        }
         for column, cell in zip(columns, row.cells, strict=True)
     ]
 

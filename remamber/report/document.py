@@ -29,7 +29,8 @@ class Document:
     """One report.
 
     Attributes:
-        study: stem of the study, which names every file.
+        study: stem of the study.
+        stem: names every file: the study's, and what sets its data and scale apart.
         title: what was asked, as a title.
         paper: the paper's table or figure, such as ``Tab. 3``.
         question: the question in words.
@@ -43,6 +44,7 @@ class Document:
     """
 
     study: str
+    stem: str
     title: str
     paper: str
     question: str

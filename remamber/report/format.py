@@ -39,6 +39,16 @@ def ratio(value: float) -> str:
     return _fixed(value, 2)
 
 
+def plain_interval(low: float, high: float) -> str:
+    """``[0.98, 1.04]`` from two plain numbers."""
+    return f"[{ratio(low)}, {ratio(high)}]"
+
+
+def per_second(value: float) -> str:
+    """Three significant digits: ``0.312``, ``12.4``, ``1,240``."""
+    return count(value) if value >= 999.5 else f"{value:.3g}"
+
+
 def times(value: float) -> str:
     """How many times as much: ``3.1×``, ``205×``, ``0.87×``."""
     if value >= 9.95:

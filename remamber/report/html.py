@@ -40,7 +40,8 @@ def html(document: Document, *, plotly_src: str | None) -> str:
     )
     page: str = environment.get_template("report.html.j2").render(
         document=document,
-        tables=[_table(table) for table in document.tables],
+        tables=[part for table in document.tables for part in _tables(table)],
+        notes_after=len(document.tables[0].by_dataset()),
         pictures=[_picture(picture) for picture in document.pictures],
         templates=Markup(_json(_plotly_templates())),
         plotly_src=plotly_src,
@@ -56,9 +57,17 @@ def _asset(name: str) -> str:
     return (_TEMPLATES / name).read_text(encoding="utf-8")
 
 
-def _table(table: Table) -> dict[str, Any]:
+def _tables(table: Table) -> list[dict[str, Any]]:
+    """The table, or one for each of its data sets, under names that the page can link to."""
+    parts = table.by_dataset()
+    if len(parts) == 1:
+        return [_table(table, name=table.name)]
+    return [_table(p, name=f"{table.name}-{number}") for number, p in enumerate(parts, start=1)]
+
+
+def _table(table: Table, *, name: str) -> dict[str, Any]:
     return {
-        "name": table.name,
+        "name": name,
         "title": table.title,
         "unit": unit_line(table),
         "head": table.head,

@@ -18,6 +18,7 @@ def compose_kernels(results: KernelResults) -> Document:
     """Write the report of a kernel study, in no form yet."""
     return Document(
         study=results.runs.study,
+        stem=results.runs.report or results.runs.study,
         title=results.analysis.title,
         paper=results.analysis.paper,
         question=results.analysis.question,

@@ -27,10 +27,12 @@ def markdown(document: Document, *, pictures: Mapping[str, str], page: str | Non
         parts.append(f"> **{escape(document.banner)}**")
     parts.append(escape(document.condition))
     first, *others = document.tables
-    if first.title != document.title:
-        parts.append(_title(first))
-    parts += [_table(first), _bullets(document.notes)]
-    for table in others:
+    for table in first.by_dataset():
+        if table.title != document.title:
+            parts.append(_title(table))
+        parts.append(_table(table))
+    parts.append(_bullets(document.notes))
+    for table in (part for other in others for part in other.by_dataset()):
         parts += [_title(table), _table(table)]
     parts += chain.from_iterable(_picture(p, pictures, page) for p in document.pictures)
     parts.append("## Provenance")

@@ -193,7 +193,7 @@ def _unequal(results: Results) -> list[str]:
         "model size": {r.spec.model.size for r in ok},
         "training length, batch or optimiser": {r.spec.train for r in ok},
         "device": {r.environment.device for r in ok},
-        "scan implementation": {r.environment.scan_backend for r in ok},
+        "scan implementation": {b for r in ok if (b := r.environment.scan_backend) != "none"},
     }
     cautions = [
         f"Caution: the rows differ in {name}, so their differences are not due to the row alone."

@@ -1,67 +1,99 @@
 """Where the numbers come from: command, runs, commit, machine, software, data, protocol."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
+from remamber.plan.protocols import PROTOCOLS
 from remamber.plan.spec import changed
 from remamber.record.schema import PRECISION, Record
 from remamber.report import format as fmt
 from remamber.report.document import Section
 from remamber.table.results import Results
 
-PROTOCOLS = {
-    "orig-bilinear-0.5": "logits resized bilinearly to the original image, foreground above 0.5"
-}
 MASK_RULES = {
     "union": "all pixels of a target's polygons",
     "eq1": "pixels of exactly one polygon, as LAVT and the release",
 }
+_MOST_MODELS = 3
+"""More would make the line of conditions unreadable."""
 _SHOWN_PACKAGES = ("remamber-bench", "torch", "transformers", "accelerate", "numba", "numpy")
 
 
-def condition(results: Results) -> str:
-    """Data, size, steps, seeds and device in one line."""
-    records = results.records
+def condition(records: Sequence[Record]) -> str:
+    """Data, size, model, steps, seeds and device in one line."""
     if not records:
         return "no run has finished"
     seeds = {r.spec.seed for r in records}
     parts = [
         each(records, _data),
         each(records, lambda r: f"{r.spec.data.image_size} px"),
-        each(records, _model),
+        _models(records),
         each(records, _length),
         f"{len(seeds)} seed{'s' if len(seeds) > 1 else ''}",
         each(records, _device),
         each(records, _precision),
-        each(records, lambda r: f"{r.environment.scan_backend} scan"),
+        each(records, _recipe),
+        each(records, _scan),
+        each(records, lambda r: f"protocol {r.spec.evaluate.protocol}"),
     ]
     return " · ".join(part for part in parts if part)
 
 
+def _recipe(record: Record) -> str:
+    """What of the training is not the release's, apart from its length and rates."""
+    train = record.spec.train
+    return f"{train.loss} loss" if train and changed(train, "loss") else ""
+
+
+def _scan(record: Record) -> str:
+    backend = record.environment.scan_backend
+    return "no scan" if backend == "none" else f"{backend} scan"
+
+
+def _models(records: Sequence[Record]) -> str:
+    """The models and their parts: decoder, text encoder and what the backbone started from."""
+    names = each(records, _model)
+    if names.count(";") >= _MOST_MODELS:
+        # A study of models: its rows name them.
+        names = each(records, lambda r: f"{r.spec.model.name} {r.spec.model.size}")
+    decoders = each(records, lambda r: r.spec.model.decoder if r.spec.model.fused else "")
+    texts = each(records, lambda r: r.spec.model.text.name)
+    return ", ".join(
+        [
+            names,
+            *([f"{decoders} decoder"] if decoders else []),
+            f"{texts} text",
+            each(records, _start),
+        ]
+    )
+
+
 def _model(record: Record) -> str:
     model = record.spec.model
-    return " ".join([*model.body(), *changed(model.fusion, "channel_scan", "spatial_scan")])
+    own = changed(model.fusion, "channel_scan", "spatial_scan")
+    return " ".join([*model.body(), *own, *model.fusion.option_words()])
 
 
-def provenance(results: Results) -> tuple[Section, ...]:
-    """All sections; empty ones are left out."""
-    records = results.records
+def _start(record: Record) -> str:
+    start = record.spec.model.start
+    return f"started from {start.name}" if start is not None else "from scratch"
+
+
+def provenance(results: Sequence[Results]) -> tuple[Section, ...]:
+    """All sections, that on the data once for every data set; empty ones are left out."""
+    records = tuple(record for r in results for record in r.records)
+    bounds = [r.selection.bounds for r in results if r.selection.bounds is not None]
+    command = results[0].runs.command or each(records, lambda r: r.command)
     sections = (
-        Section(title="Command", lines=_lines({"command": _commands(results)})),
-        Section(title="Runs", lines=tuple((r.run_id, _run(r)) for r in _all(results))),
+        Section(title="Command", lines=_lines({"command": command})),
+        Section(title="Runs", lines=tuple((r.run_id, _run(r)) for r in (*records, *bounds))),
         Section(title="Machine and software", lines=_lines(machine_facts(records))),
-        Section(title="Data", lines=_lines(_data_facts(records))),
+        *(
+            Section(title=f"Data: {r.dataset}".rstrip(": "), lines=_lines(_data_facts(r.records)))
+            for r in results
+        ),
         Section(title="Protocol", lines=_lines(_protocol(records))),
     )
     return tuple(section for section in sections if section.lines)
-
-
-def _all(results: Results) -> list[Record]:
-    bounds = results.selection.bounds
-    return [*results.records, *([bounds] if bounds else [])]
-
-
-def _commands(results: Results) -> str:
-    return results.runs.command or each(results.records, lambda r: r.command)
 
 
 def _run(record: Record) -> str:
@@ -96,7 +128,7 @@ def _data_facts(records: tuple[Record, ...]) -> dict[str, str]:
 def _protocol(records: tuple[Record, ...]) -> dict[str, str]:
     name = each(records, lambda r: r.spec.evaluate.protocol)
     return {
-        "protocol": f"{name}: {PROTOCOLS.get(name, '')}".strip(": "),
+        "protocol": f"{name}: {PROTOCOLS[name].summary}" if name in PROTOCOLS else name,
         "input": each(records, lambda r: f"resized to {r.spec.data.image_size} px square"),
         "expression length": each(records, lambda r: f"{r.spec.model.text.length} tokens"),
         "mIoU, oIoU": "mean over expressions of I/U; sum of I over sum of U; empty union counts 0",

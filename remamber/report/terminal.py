@@ -16,7 +16,10 @@ from remamber.table.model import Cell, Column, Table
 _LEAD_METRICS = ("mIoU", "oIoU")
 _LEAD_COSTS = ("Parameters total", "Parameters fusion", "Training step", "Training steps", "seeds")
 Detail = Literal["paper", "spread", "value"]
-_SHOWN = ("results", "cost", "forward", "training", "fused", "start-up")
+_SHOWN = (
+    *("results", "cost", "forward", "training", "fused", "start-up"),
+    *("time", "memory", "growth"),
+)
 
 
 def terminal(document: Document, *, color: bool, width: int) -> str:
@@ -44,8 +47,10 @@ def terminal(document: Document, *, color: bool, width: int) -> str:
     console.print(_plain(document.condition, style="dim"))
     for table in document.tables:
         if table.name in _SHOWN:
-            console.print()
-            console.print(_fitting(table, console))
+            parts = table.by_dataset()
+            for part in parts:
+                console.print()
+                console.print(_fitting(part, console, titled=len(parts) > 1))
     console.print()
     console.print(_plain(document.verdict, style="bold"))
     for note in document.notes:
@@ -60,12 +65,12 @@ def _plain(text: str, *, style: str = "") -> Text:
     return Text("".join(c if c.isprintable() else " " for c in text), style=style)
 
 
-def _fitting(table: Table, console: Console) -> Grid:
+def _fitting(table: Table, console: Console, *, titled: bool) -> Grid:
     """The fullest of several selections of columns that fits, else the smallest."""
     unbounded = console.options.update(max_width=10_000)
     grid = Grid()
     for chosen, detail in _choices(table):
-        grid = _grid(chosen, detail=detail)
+        grid = _grid(chosen, detail=detail, titled=titled)
         if Measurement.get(console, unbounded, grid).maximum <= console.width:
             return grid
     return grid
@@ -102,12 +107,12 @@ def _measured(table: Table) -> Table:
     return table.only(keep) if keep else table
 
 
-def _grid(table: Table, *, detail: Detail) -> Grid:
+def _grid(table: Table, *, detail: Detail, titled: bool) -> Grid:
     unit = unit_line(table)
     caption = (
         f"{unit}, ± half the 95 % interval" if unit == "percent" and detail != "value" else unit
     )
-    title = table.title if table.name != "results" and table.name != "cost" else None
+    title = table.title if titled or table.name not in ("results", "cost") else None
     grid = Grid(
         title=title,
         title_justify="left",

@@ -1,6 +1,7 @@
 """One table as data: column groups, rows, and cells that know what they are sure of."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Literal
 
 CellStatus = Literal["ok", "oom", "failed", "not-run", "not-measured", "left-out"]
@@ -15,19 +16,27 @@ class Column:
         label: heading of the column itself, such as the metric.
         unit: base unit of the values: ``fraction`` (shown in percent), ``points`` (a difference
             of two fractions, shown signed), ``share``, ``seconds``, ``bytes``, ``parameters``,
-            ``count``, ``ratio`` (how many times as much), ``error`` (relative) or ``text``.
+            ``count``, ``ratio`` (how many times as much), ``error`` (relative), ``exponent``,
+            ``per-second`` or ``text``.
         higher_is_better: direction of the arrow; None for no arrow.
+        dataset: heading over neighbouring groups, where a table is about several data sets.
     """
 
     group: str
     label: str
     unit: str
     higher_is_better: bool | None = None
+    dataset: str = ""
+
+    @property
+    def place(self) -> str:
+        """Data set and group in one line."""
+        return f"{self.dataset} {self.group}".strip()
 
     @property
     def name(self) -> str:
-        """Group and label in one line."""
-        return f"{self.group} {self.label}".strip()
+        """Data set, group and label in one line."""
+        return f"{self.place} {self.label}".strip()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,6 +100,19 @@ class Table:
                     f"row {row.label} has {len(row.cells)} cells for {len(self.columns)} columns"
                 )
 
+    def by_dataset(self) -> list["Table"]:
+        """A table for each data set where there are several: no page is wide enough for all."""
+        names = list(dict.fromkeys(column.dataset for column in self.columns))
+        if len(names) < 2:
+            return [self]
+        return [self._of_dataset(name) for name in names]
+
+    def _of_dataset(self, name: str) -> "Table":
+        keep = tuple(i for i, column in enumerate(self.columns) if column.dataset == name)
+        part = self.only(keep)
+        columns = tuple(replace(column, dataset="") for column in part.columns)
+        return replace(part, title=f"{self.title}: {name}", columns=columns)
+
     def only(self, keep: tuple[int, ...]) -> "Table":
         """The table with the columns of these indices."""
         return Table(
@@ -104,3 +126,22 @@ class Table:
             ),
             lead=self.lead,
         )
+
+
+def side_by_side(tables: Mapping[str, Table]) -> Table:
+    """One table with the columns of several that have the same rows.
+
+    Args:
+        tables: by data set, the heading over what were a table's columns.
+    """
+    first = next(iter(tables.values()))
+    return replace(
+        first,
+        columns=tuple(
+            replace(column, dataset=name) for name, t in tables.items() for column in t.columns
+        ),
+        rows=tuple(
+            replace(row, cells=tuple(cell for t in tables.values() for cell in t.rows[i].cells))
+            for i, row in enumerate(first.rows)
+        ),
+    )

@@ -81,6 +81,11 @@ def is_same_dataset(published: str | None, name: str) -> bool:
     return PAPER_NAMES.get(str(published).split(" (")[0]) == name
 
 
+def paper_name(dataset: str) -> str:
+    """What the paper calls a data set; its own name if the paper does not have it."""
+    return next((paper for paper, ours in PAPER_NAMES.items() if ours == dataset), dataset)
+
+
 def _fraction(text: str, path: Path) -> float:
     try:
         percent = float(text)

@@ -1,47 +1,27 @@
 """Everything a study's records say: comparisons by split, bounds, controls, order, power."""
 
-import zlib
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from remamber.plan.study import Analysis, StudyRuns
-from remamber.record.schema import SHUFFLED, Record
+from remamber.record.schema import Record
 from remamber.table.compare import Comparison, RowCounts, compare
-from remamber.table.counts import CountsFile
+from remamber.table.control import TextControl, text_control
+from remamber.table.counts import CountsFile, one_protocol
 from remamber.table.order import LEAST_ROWS, OrderAgreement, order_agreement
 from remamber.table.published import (
     Published,
     is_same_dataset,
+    paper_name,
     published_dataset,
     published_of,
 )
-from remamber.table.resample import (
-    image_sums,
-    metric_values,
-    percentile_interval,
-    resampled_images,
-    resampled_values,
-)
+from remamber.table.resample import generator_for
 from remamber.table.significance import SeedInterval, detectable_difference, seed_interval
-from remamber.table.source import RecordSource, Selection, Variant, select
+from remamber.table.source import ReadOnce, RecordSource, Selection, Variant, datasets_of, select
 from remamber.table.tidy import tidy
-
-RESAMPLING_SEED = 20240709
-"""Fixed, so that a report rendered again from the same records is the same to the last digit."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class TextControl:
-    """The best row's lead metric with right and with shuffled expressions, and their ratio."""
-
-    row: str
-    value: float
-    shuffled: float
-    ratio: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +29,7 @@ class Results:
     """What a report is written from; nothing in here is formatted.
 
     Attributes:
+        dataset: the data set's name in the paper, where the study has several; else empty.
         by_split: comparisons of the rows that were scored on each split.
         bounds: (split, bound, metric) -> a fraction; floors and ceilings of the data.
         published: the paper's values, empty where its table is about another data set.
@@ -67,6 +48,7 @@ class Results:
     synthetic: bool
     orders: tuple[OrderAgreement, ...]
     control: TextControl | None
+    dataset: str = ""
 
     @property
     def lead(self) -> Comparison | None:
@@ -113,13 +95,36 @@ def metrics_of(analysis: Analysis) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*analysis.table.metrics, analysis.table.lead[1])))
 
 
-def build(analysis: Analysis, runs: StudyRuns, source: RecordSource) -> Results:
-    """Compute everything that a report of the study says.
+def build_all(analysis: Analysis, runs: StudyRuns, source: RecordSource) -> tuple[Results, ...]:
+    """The results on every data set of the study: rows are compared within one.
 
     Raises:
-        UserError: damaged counts, rows scored on different expressions, malformed published CSV.
+        UserError: see ``build``.
     """
-    selection = select(analysis, runs, source)
+    once = ReadOnce(source)
+    names = datasets_of(runs, once)
+    if len(names) < 2:
+        return (build(analysis, runs, once),)
+    return tuple(build(analysis, runs, once, dataset=name) for name in names)
+
+
+def build(
+    analysis: Analysis, runs: StudyRuns, source: RecordSource, *, dataset: str | None = None
+) -> Results:
+    """Compute everything that a report of the study says about one data set.
+
+    Args:
+        analysis: what to ask of the records.
+        runs: which runs belong to the study.
+        source: where records and counts are.
+        dataset: which of several; None where there is one.
+
+    Raises:
+        UserError: damaged counts, rows scored on different expressions or by different
+            protocols, malformed published CSV.
+    """
+    selection = select(analysis, runs, source, dataset=dataset)
+    one_protocol(selection.records)
     analysis = _with_splits(analysis, selection)
     files = {
         record.run_id: CountsFile(record, path)
@@ -131,12 +136,12 @@ def build(analysis: Analysis, runs: StudyRuns, source: RecordSource) -> Results:
     for split in analysis.table.splits:
         rows = [r for v in selection.variants if (r := _row_counts(v, files, split)) is not None]
         if rows:
-            by_split[split] = compare(rows, metrics_of(analysis), generator=_generator(split))
+            by_split[split] = compare(rows, metrics_of(analysis), generator=generator_for(split))
     names = {record.spec.data.name for record in selection.records}
     synthetic = any(name.startswith("synth-") for name in names)
-    dataset = published_dataset(analysis, names)
-    published = published_of(analysis, dataset)
-    same = bool(names) and all(is_same_dataset(dataset, name) for name in names)
+    about = published_dataset(analysis, names)
+    published = published_of(analysis, about)
+    same = bool(names) and all(is_same_dataset(about, name) for name in names)
     return Results(
         analysis=analysis,
         runs=runs,
@@ -147,7 +152,8 @@ def build(analysis: Analysis, runs: StudyRuns, source: RecordSource) -> Results:
         published=published if same and not synthetic else {},
         synthetic=synthetic,
         orders=_orders(analysis, by_split, published) if synthetic else (),
-        control=_control(analysis, selection, by_split, files),
+        control=text_control(analysis, selection, by_split=by_split, files=files),
+        dataset=paper_name(dataset) if dataset is not None else "",
     )
 
 
@@ -165,10 +171,6 @@ def _with_splits(analysis: Analysis, selection: Selection) -> Analysis:
     return analysis.model_copy(
         update={"table": view.model_copy(update={"splits": splits, "lead": lead})}
     )
-
-
-def _generator(name: str) -> np.random.Generator:
-    return np.random.default_rng([RESAMPLING_SEED, zlib.crc32(name.encode())])
 
 
 def _row_counts(variant: Variant, files: dict[str, CountsFile], split: str) -> RowCounts | None:
@@ -234,48 +236,3 @@ def _order_over(
         draws.append(comparison.draws[places, m])
     paper = [float(np.mean([published[s, m, row] for s, m in columns])) for row in rows]
     return order_agreement(paper, np.mean(value, axis=0), np.mean(draws, axis=0), over)
-
-
-def _control(
-    analysis: Analysis,
-    selection: Selection,
-    by_split: dict[str, Comparison],
-    files: dict[str, CountsFile],
-) -> TextControl | None:
-    split, metric = analysis.table.lead
-    comparison = by_split.get(split)
-    if comparison is None:
-        return None
-    label = comparison.rows[comparison.best[comparison.metrics.index(metric)]]
-    variant = next(v for v in selection.variants if v.label == label)
-    scored = [files[r.run_id] for r in variant.ok if r.run_id in files]
-    scored = [f for f in scored if f.has(split) and f.has(split + SHUFFLED)]
-    if not scored:
-        return None
-    return _text_control(label, scored, split=split, metric=metric)
-
-
-def _text_control(
-    label: str, scored: list[CountsFile], *, split: str, metric: str
-) -> TextControl | None:
-    right = image_sums([f.of(split) for f in scored], [metric])
-    wrong = image_sums([f.of(split + SHUFFLED) for f in scored], [metric])
-    if right.numerator.shape != wrong.numerator.shape:
-        return None
-    times = resampled_images(
-        right.numerator.shape[-1], draws=1000, generator=_generator(split + SHUFFLED)
-    )
-    value, shuffled = (float(metric_values(s).mean()) for s in (right, wrong))
-    if value <= 0:
-        return None
-    draws = [resampled_values(s, times).mean(axis=0)[0] for s in (right, wrong)]
-    ratio = np.divide(draws[1], draws[0], out=np.zeros_like(draws[0]), where=draws[0] > 0)
-    low, high = percentile_interval(ratio)
-    return TextControl(
-        row=label,
-        value=value,
-        shuffled=shuffled,
-        ratio=shuffled / value,
-        low=float(low),
-        high=float(high),
-    )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from remamber.plan.grid import ROW
 from remamber.plan.study import Analysis, StudyRuns
 from remamber.record.schema import Record
 from remamber.table.model import CellStatus
@@ -20,6 +21,24 @@ class RecordSource(Protocol):
     def counts_path(self, record: Record) -> Path | None:
         """The npz with the record's integer counts, None if it has none."""
         ...
+
+
+class ReadOnce:
+    """The same records for every question, read from their source the first time."""
+
+    def __init__(self, source: RecordSource) -> None:
+        self._source = source
+        self._records: list[Record] | None = None
+
+    def records(self) -> list[Record]:
+        """All finished runs."""
+        if self._records is None:
+            self._records = self._source.records()
+        return self._records
+
+    def counts_path(self, record: Record) -> Path | None:
+        """The npz with the record's integer counts, None if it has none."""
+        return self._source.counts_path(record)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,25 +88,53 @@ class Selection:
         )
 
 
-def select(analysis: Analysis, runs: StudyRuns, source: RecordSource) -> Selection:
+def datasets_of(runs: StudyRuns, source: RecordSource) -> tuple[str, ...]:
+    """Names of the data sets on which a study's rows ran or are to run, in their order."""
+    read = {record.run_id: record.spec.data.name for record in source.records()}
+    names = (runs.datasets.get(run_id) or read.get(run_id) for run_id in runs.run_ids)
+    return tuple(dict.fromkeys(filter(None, names)))
+
+
+def select(
+    analysis: Analysis, runs: StudyRuns, source: RecordSource, *, dataset: str | None = None
+) -> Selection:
     """Find the runs of a study among all records.
 
     A row that the analysis names but no record fills stays in, as not run.
+
+    Args:
+        analysis: says what makes a row.
+        runs: which runs belong to the study.
+        source: where the records are.
+        dataset: leave out the runs on all other data sets.
     """
     by_id = {r.run_id: r for r in source.records()}
     found = [by_id[run_id] for run_id in dict.fromkeys(runs.run_ids) if run_id in by_id]
     keys = list(analysis.table.labels)
-    of_row = [(spec_value(record, analysis.table.rows), record) for record in found]
+    of_row = [(row_key(record, analysis.table.rows, runs), record) for record in found]
     keys += [key for key in dict.fromkeys(key for key, _ in of_row) if key not in keys]
+
+    def belongs(run_id: str) -> bool:
+        read = by_id[run_id].spec.data.name if run_id in by_id else runs.datasets.get(run_id)
+        return dataset is None or read in (dataset, None)
+
     variants = tuple(
-        _variant(i, key, analysis, [record for k, record in of_row if k == key])
+        _variant(i, key, analysis, [r for k, r in of_row if k == key and belongs(r.run_id)])
         for i, key in enumerate(keys)
     )
+    bounds = (by_id[i] for i in runs.bounds_ids if i in by_id and belongs(i))
     return Selection(
         variants=variants,
-        bounds=by_id.get(runs.bounds_id) if runs.bounds_id else None,
-        unrecorded=tuple(run_id for run_id in runs.run_ids if run_id not in by_id),
+        bounds=next(bounds, None),
+        unrecorded=tuple(i for i in runs.run_ids if i not in by_id and belongs(i)),
     )
+
+
+def row_key(record: Record, rows: str, runs: StudyRuns) -> str:
+    """The row of a record: the study's name of it, or the value at a dotted key of its spec."""
+    if rows == ROW:
+        return runs.rows.get(record.run_id, record.run_id)
+    return spec_value(record, rows)
 
 
 def spec_value(record: Record, dotted: str) -> str:

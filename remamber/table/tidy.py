@@ -10,8 +10,8 @@ from remamber.table.source import Selection
 
 COLUMNS = (
     "run", "row", "task", "model", "size", "fusion", "scan_order", "dataset", "split", "control",
-    "part", "image_size", "seed", "metric", "value", "unit", "n", "device", "scan_backend",
-    "commit", "status",
+    "protocol", "part", "image_size", "seed", "metric", "value", "unit", "n", "device",
+    "scan_backend", "commit", "status",
 )  # fmt: skip
 
 
@@ -21,7 +21,8 @@ def tidy(selection: Selection) -> pd.DataFrame:
     Returns:
         A frame with ``COLUMNS``; values in base units. A failed run is one line without metric,
         with its status. ``part`` is the part of a model or the kind of memory; ``n`` the
-        expressions of the split.
+        expressions of the split. Of several protocols only the one that the record names first
+        is there, so that no column mixes two.
     """
     lines = [
         line
@@ -52,8 +53,8 @@ def _lines(record: Record, row: str) -> Iterable[dict[str, Any]]:
         "task": spec.task,
         "model": spec.model.name,
         "size": spec.model.size,
-        "fusion": spec.model.fusion.name,
-        "scan_order": spec.model.fusion.scan_order,
+        "fusion": spec.model.fusion.name if spec.model.fused else "",
+        "scan_order": spec.model.fusion.scan_order if spec.model.fused else "",
         "dataset": spec.data.name,
         "image_size": spec.data.image_size,
         "seed": spec.seed,
@@ -64,7 +65,8 @@ def _lines(record: Record, row: str) -> Iterable[dict[str, Any]]:
     }
     if not record.measurements:
         return [base]
-    return [{**base, **_measured(record, m)} for m in record.measurements]
+    own = [m for m in record.measurements if "protocol" not in m.where]
+    return [{**base, **_measured(record, m)} for m in own]
 
 
 def _measured(record: Record, measurement: Measurement) -> dict[str, Any]:
@@ -72,6 +74,7 @@ def _measured(record: Record, measurement: Measurement) -> dict[str, Any]:
     return {
         "split": split,
         "control": measurement.where.get("control"),
+        "protocol": record.spec.evaluate.protocol if split else None,
         "part": measurement.where.get("part") or measurement.where.get("kind"),
         "metric": measurement.metric,
         "value": measurement.value,

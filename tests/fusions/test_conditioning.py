@@ -10,7 +10,7 @@ from remamber.fusions.norm_adaptation import AdaptedNorm
 
 def test_norm_adaptation_scales_and_shifts_every_channel_by_the_text():
     image, _, _, pooled = inputs((2, 3))
-    adapted = AdaptedNorm(C, text_width=D)
+    adapted = AdaptedNorm(C, text_width=D, hidden=C // 2)
     torch.nn.init.normal_(adapted.norm.weight)
     torch.nn.init.normal_(adapted.norm.bias)
     hidden = F.gelu(adapted.pool(pooled))

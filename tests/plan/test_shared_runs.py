@@ -6,7 +6,7 @@ import pytest
 
 from remamber.errors import UserError
 from remamber.plan.spec import ADDED, RunSpec
-from remamber.plan.study import Choices, expand, find_study, load_experiment
+from remamber.plan.study import Choices, expand, find_study, load_experiment, planned_runs
 from remamber.registry import FUSIONS
 
 STUDIES = {"scans": 5, "fusion": 4, "features": 3}
@@ -17,12 +17,63 @@ def runs(study, profile="quick", **more):
     return expand(load_experiment(find_study(study)), choices, origin=study)
 
 
-@pytest.mark.parametrize("profile", ["quick", "paper"])
-def test_the_full_twister_is_one_run_of_three_studies(profile):
+@pytest.mark.parametrize(("profile", "rows"), [("quick", (5, 4, 3)), ("paper", (5, 12, 3))])
+def test_the_full_twister_is_one_run_of_three_studies(profile, rows):
     digests = [{spec.digest for spec in runs(study, profile)} for study in STUDIES]
-    assert [len(d) for d in digests] == list(STUDIES.values())
+    assert tuple(len(d) for d in digests) == rows
     assert len(set.intersection(*digests)) == 1
-    assert len(set.union(*digests)) == sum(STUDIES.values()) - 2 == 10
+    assert len(set.union(*digests)) == sum(rows) - 2 == (18 if profile == "paper" else 10)
+
+
+def test_table_1_has_the_papers_three_data_sets_each_with_its_own_splits():
+    specs = runs("fusion", "paper")
+    splits = {s.data.name: s.data.splits for s in specs}
+    assert splits == {
+        "refcoco": ("val", "testA", "testB"),
+        "refcoco+": ("val", "testA", "testB"),
+        "refcocog": ("val", "test"),
+    }
+    assert [s.data.name for s in specs] == [name for name in splits for _ in range(4)]
+    assert {s.model.text.name for s in specs} == {"clip"}
+    assert all(s.model.start.name.startswith("vssm_base") for s in specs)
+
+
+def test_values_of_one_axis_are_alternatives_and_of_two_must_both_hold():
+    def names(*only):
+        return [(s.data.name, s.model.fusion.name) for s in runs("fusion", "paper", only=only)]
+
+    assert names("refcoco+", "twister") == [("refcoco+", "twister")]
+    assert len(names("twister")) == 3 and len(names("refcoco+", "refcocog")) == 8
+    assert names("data.name=refcocog", "twister", "attention") == [
+        ("refcocog", "attention"),
+        ("refcocog", "twister"),
+    ]
+
+
+@pytest.mark.parametrize("name", ["refcocog", "synth-refcoco"])
+def test_the_command_lines_data_set_is_the_only_one(name):
+    specs = runs("fusion", "paper", overrides={"data": {"name": name}})
+    assert [s.data.name for s in specs] == [name] * 4
+    alone = runs("scans", "paper", overrides={"data": {"name": name}})
+    assert specs[-1].digest in {s.digest for s in alone}, "the shared run stays shared"
+
+
+def test_a_row_may_set_several_keys_and_shares_the_runs_of_other_studies():
+    experiment = load_experiment(find_study("beyond"))
+    planned = planned_runs(experiment, Choices(), origin="beyond")
+    models = {run.row: run.spec.model for run in planned}
+    assert len(planned) == len(models) == 12
+    assert models["swin-attention"].backbone == "swin"
+    assert models["swin-attention"].fusion.name == "attention"
+    assert models["one-direction"].scan_directions == "one"
+    assert models["causal-channel-scan"].fusion.channel_scan == "causal"
+    assert models["ssd-spatial-scan"].fusion.spatial_scan == "ssd"
+    shared = {run.spec.digest for run in planned} & {s.digest for s in runs("fusion")}
+    assert len(shared) == 4
+    only = Choices(only=("swin-twister", "row=twister"))
+    assert [r.row for r in planned_runs(experiment, only, origin="x")] == [
+        "twister", "swin-twister",
+    ]  # fmt: skip
 
 
 def test_table_1_has_the_papers_four_variants():
@@ -52,8 +103,9 @@ def test_names_of_runs_say_what_sets_them_apart():
 
 
 def test_only_takes_a_fusion_that_the_study_does_not_list(monkeypatch):
-    entries = {**FUSIONS.entries, "mine": FUSIONS.entries["twister"]}
-    monkeypatch.setitem(FUSIONS.__dict__, "entries", entries)
+    mine = FUSIONS.entries["twister"]
+    monkeypatch.setitem(FUSIONS.__dict__, "entries", {**FUSIONS.entries, "mine": mine})
+    monkeypatch.setitem(FUSIONS.__dict__, "_own", {**FUSIONS._own, "mine": mine})
     specs = runs("fusion", only=("twister", "mine"))
     assert [s.model.fusion.name for s in specs] == ["twister", "mine"]
     with pytest.raises(UserError, match="unknown variant 'mines'"):

@@ -3,6 +3,7 @@ import pytest
 from remamber.errors import ExitCode, UserError
 from remamber.plan.scan_shapes import SHAPES
 from remamber.plan.spec import KernelsSpec, ModelSpec, RunSpec, TrainSpec
+from remamber.plan.strict_toml import parse_override
 from remamber.plan.study import (
     Analysis,
     Choices,
@@ -10,7 +11,6 @@ from remamber.plan.study import (
     find_study,
     load_experiment,
     load_question,
-    parse_override,
     require_entries,
     studies_folder,
     study_names,

@@ -2,6 +2,7 @@
 
 from simulated_study import SKILL, add_run, simulated_study
 
+from remamber.plan.spec import StartSpec, TextSpec
 from remamber.record.schema import PRECISION
 from remamber.report import render_study
 
@@ -55,7 +56,24 @@ def test_a_model_that_is_not_the_releases_is_named(tmp_path):
     spec = record.spec.model_copy(update={"model": model.model_copy(update=changes)})
     named = {"spec": spec, "run_id": spec.run_id, "digest": spec.digest}
     counts = study.store.counts_path(record).read_bytes()
-    assert f" {model.size} ·" in report_of(study, tmp_path)
+    assert f" {model.size}, conv decoder, word text, from scratch ·" in report_of(study, tmp_path)
     study.store.write_record(record.model_copy(update=named), counts=counts)
     study.run_ids[:] = [spec.run_id]
-    assert f" {model.size} swin one-directions ssd ·" in report_of(study, tmp_path)
+    assert f" {model.size} swin one-directions ssd, conv decoder" in report_of(study, tmp_path)
+
+
+def test_the_text_encoder_and_the_start_are_conditions(tmp_path):
+    study = simulated_study(tmp_path, skill={}, images=10)
+    record = add_run(study, "spatial", skill=0.4, images=10)
+    model = record.spec.model.model_copy(
+        update={
+            "text": TextSpec(name="clip", fingerprint="ab"),
+            "start": StartSpec(name="vmamba.pth", fingerprint="cd"),
+        }
+    )
+    spec = record.spec.model_copy(update={"model": model})
+    counts = study.store.counts_path(record).read_bytes()
+    named = {"spec": spec, "run_id": spec.run_id, "digest": spec.digest}
+    study.store.write_record(record.model_copy(update=named), counts=counts)
+    study.run_ids[:] = [spec.run_id]
+    assert "conv decoder, clip text, started from vmamba.pth ·" in report_of(study, tmp_path)

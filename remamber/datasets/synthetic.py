@@ -15,7 +15,6 @@ from filelock import FileLock
 from platformdirs import user_cache_dir
 
 from remamber.datasets import DataPlace, ReferringDataset
-from remamber.datasets._grefs_layout import open_grefs
 from remamber.datasets._refer_layout import open_refer
 from remamber.datasets._synthetic.crew import work
 from remamber.datasets._synthetic.files import (
@@ -118,22 +117,13 @@ def _exported(recipe: Recipe, place: DataPlace) -> Path | None:
 
 def _read(root: Path, spec: DataSpec, fingerprint: str) -> ReferringDataset:
     grammar, folder = load_grammar(spec.name), refer_folder(spec.name)
-    if grammar.refs_file == "grefs":
-        return open_grefs(
-            root,
-            spec,
-            folder=folder,
-            split_by=grammar.split_by,
-            name=spec.name,
-            images=root / IMAGES,
-            known_fingerprint=fingerprint,
-        )
     return open_refer(
         root,
         spec,
         folder=folder,
         split_by=grammar.split_by,
         name=spec.name,
+        shape="grefs" if grammar.refs_file == "grefs" else "refer",
         fingerprint=fingerprint,
     )
 

@@ -3,10 +3,9 @@
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
 
 from remamber.datasets import Mask, Referent, ReferringDataset, open_dataset
+from remamber.datasets._guesses import coarse, mean_mask, stretched
 from remamber.metrics import measure
 from remamber.plan.spec import RunSpec
 from remamber.record.event import Event
@@ -18,7 +17,6 @@ register = TASKS.register
 
 _METRICS = ("mIoU", "oIoU", "Pr@50")
 _STRIDES = (4, 8, 16)
-_MEAN_SIDE = 64
 
 Guess = Callable[[Referent, Mask], Mask]
 
@@ -38,11 +36,11 @@ def bounds(spec: RunSpec, context: TaskContext) -> Outcome:
         UserError: the data cannot be read.
     """
     dataset = open_dataset(spec.data, context.place)
-    mean = _mean_mask(dataset, spec.data.train_split)
+    mean = mean_mask(dataset, dataset.refs(spec.data.train_split))
     guesses: dict[str, Guess] = {
         "predict-all": lambda ref, target: dataset.all_objects(ref.image_id),
         "whole-image": lambda ref, target: np.ones_like(target),
-        "mean-mask": lambda ref, target: _stretched(mean, target.shape) > 0.5,
+        "mean-mask": lambda ref, target: stretched(mean, target.shape) > 0.5,
     }
     for stride in _STRIDES:
         guesses[f"stride-{stride}"] = _seen_through(spec.data.image_size // stride)
@@ -87,36 +85,5 @@ def _scored(dataset: ReferringDataset, split: str, guesses: dict[str, Guess]) ->
     ]
 
 
-def _mean_mask(dataset: ReferringDataset, split: str) -> NDArray[np.float64]:
-    """Share of the split's expressions with foreground there, scaled so that its top is 1."""
-    total = np.zeros((_MEAN_SIDE, _MEAN_SIDE))
-    for ref in dataset.refs(split):
-        total += len(ref.expressions) * _stretched(dataset.mask(ref), total.shape)
-    peak = total.max()
-    return total / peak if peak else total
-
-
-def _stretched(mask: NDArray[np.float64] | Mask, shape: tuple[int, ...]) -> NDArray[np.float64]:
-    """Nearest neighbour to another size."""
-    rows = np.arange(shape[0]) * mask.shape[0] // shape[0]
-    columns = np.arange(shape[1]) * mask.shape[1] // shape[1]
-    stretched: NDArray[np.float64] = mask[np.ix_(rows, columns)].astype(np.float64)
-    return stretched
-
-
 def _seen_through(cells: int) -> Guess:
-    return lambda ref, target: _coarse(target, cells)
-
-
-def _coarse(target: Mask, cells: int) -> Mask:
-    """The target as a cells x cells map of block means, interpolated back and thresholded."""
-    rows = np.minimum(np.arange(target.shape[0]) * cells // target.shape[0], cells - 1)
-    columns = np.minimum(np.arange(target.shape[1]) * cells // target.shape[1], cells - 1)
-    index = (rows[:, None] * cells + columns[None, :]).ravel()
-    size = np.bincount(index, minlength=cells * cells)
-    share = np.bincount(index, weights=target.ravel(), minlength=cells * cells)
-    means = (share / np.maximum(size, 1)).reshape(cells, cells).astype(np.float32)
-    height, width = target.shape
-    smooth = Image.fromarray(means).resize((width, height), Image.Resampling.BILINEAR)
-    coarse: Mask = np.asarray(smooth) > 0.5
-    return coarse
+    return lambda ref, target: coarse(target, cells)

@@ -13,10 +13,12 @@ from PIL import Image
 from small_refcoco import write_small_refcoco
 
 from remamber.datasets import DataPlace, open_dataset, synthetic
+from remamber.datasets._converted_write import write_converted
 from remamber.datasets._gates.check import check
 from remamber.datasets._gates.shortcuts import learn, measure_shortcuts
 from remamber.datasets._gates.subject import Subject, iou
 from remamber.datasets._sample_sheet import sample_sheet, sheet_words
+from remamber.datasets._sources import SourcePlace, read_source
 from remamber.datasets._synthetic import picture, scene
 from remamber.datasets._synthetic.form import Form
 from remamber.datasets._synthetic.knobs import SplitSize
@@ -121,6 +123,7 @@ def test_text_that_does_not_matter_is_found_by_reading_it(copy):
         return refs
 
     report = checked(rewritten(copy, shifted))
+    assert any("not what was generated" in finding.what for finding in report.findings)
     assert "evaluator" in failed(report)
     assert report.exit_code is ExitCode.CHECK_FAILED
     gate = next(gate for gate in report.gates if gate.name == "evaluator")
@@ -208,6 +211,24 @@ def test_a_truncated_image_is_damage_with_its_name_and_a_fix(tmp_path):
     assert "COCO_train2014" in " ".join(finding.where)
     assert finding.fix
     assert report.gates == ()
+
+
+def test_a_changed_column_of_the_converted_layout_is_damage(tmp_path):
+    write_small_refcoco(tmp_path, images=12)
+    source = read_source(SourcePlace(tmp_path / "refcoco", name="refcoco", split_by="unc"))
+    write_converted(source, tmp_path, shape="refer")
+    spec, place = DataSpec(name="refcoco"), DataPlace(root=tmp_path)
+    whole = check(open_dataset(spec, place), spec, place, size=64, length=20)
+    assert whole.exit_code is ExitCode.DONE
+    path = open_dataset(spec, place).location / "columns" / "sent_text.npy"
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(bytes(content))
+    report = check(open_dataset(spec, place), spec, place, size=64, length=20)
+    assert report.exit_code is ExitCode.DAMAGED
+    (finding,) = [f for f in report.findings if f.severity == "damaged"]
+    assert "sent_text.npy" in finding.where[0]
+    assert "data convert" in finding.fix
 
 
 def test_a_missing_image_is_named_with_a_fix(tmp_path):

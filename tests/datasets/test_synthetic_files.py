@@ -18,6 +18,7 @@ from pycocotools import mask as coco_mask
 from synthetic_recipes import SIZES, contents, small_recipe
 
 from remamber.datasets import DataPlace, open_dataset, synthetic
+from remamber.datasets._synthetic import recipes
 from remamber.datasets._synthetic.crew import work
 from remamber.datasets._synthetic.files import flaw
 from remamber.datasets._synthetic.picture import make_picture
@@ -119,7 +120,7 @@ def test_provenance_names_every_knob_and_every_expression(made):
 
 
 def test_the_data_set_opens_by_name_with_its_fingerprint_known_before(made, monkeypatch):
-    monkeypatch.setitem(synthetic.PRESETS, "quick", RECIPE.knobs)
+    monkeypatch.setitem(recipes.PRESETS, "quick", RECIPE.knobs)
     spec = DataSpec()
     expected = synthetic.config_fingerprint(spec)
     dataset = open_dataset(spec, DataPlace(cache=made.parent))
@@ -248,7 +249,8 @@ from remamber.datasets import DataPlace
 from remamber.datasets.synthetic import provide
 told = []
 recipe = small_recipe(sizes={"train": int(sys.argv[3])})
-place = DataPlace(Path(sys.argv[2]), Path(sys.argv[2]), 2, lambda *step: told.append(step))
+cache, hear = Path(sys.argv[2]), lambda *step: told.append(step)
+place = DataPlace(cache=cache, workers=2, on_progress=hear)
 print(provide(recipe, place), len(told))
 """
 

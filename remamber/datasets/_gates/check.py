@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from remamber.datasets import DataPlace, SplitSize, split_sizes
 from remamber.datasets._gates.across import shared_across
+from remamber.datasets._gates.files import file_findings
 from remamber.datasets._gates.findings import (
     Finding,
     count_findings,
@@ -74,6 +75,7 @@ def check(dataset: Listed, spec: DataSpec, place: DataPlace, *, size: int, lengt
     except UserError as error:
         # Without its images a split can neither be read nor measured.
         return Report(subject, size, {}, {}, (from_error(error),), ())
+    findings += file_findings(subject)
     findings += count_findings(subject)
     findings += text_findings(subject, length=length)
     findings += mask_findings(subject, size=size)

@@ -6,6 +6,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from remamber.layers.linear import Linear
 from remamber.layers.norm import LayerNorm2d
 from remamber.layers.ssm import SelectiveSSM
 from remamber.ops import TWO_WAYS
@@ -30,10 +31,10 @@ class GatedScan(nn.Module):
         self.ssm = SelectiveSSM(
             d_inner, dt_rank=dt_rank, d_state=d_state, directions=TWO_WAYS, backend=backend
         )
-        self.in_proj = nn.Linear(features, 2 * d_inner, bias=False)
+        self.in_proj = Linear(features, 2 * d_inner, bias=False)
         self.conv2d = nn.Conv2d(d_inner, d_inner, 3, padding=1, groups=d_inner, bias=False)
         self.out_norm = LayerNorm2d(d_inner)
-        self.out_proj = nn.Linear(d_inner, features, bias=False)
+        self.out_proj = Linear(d_inner, features, bias=False)
 
     def forward(self, steps: Float[Tensor, "b l p"]) -> Float[Tensor, "b l p"]:
         """Scan ``l`` steps of ``p`` features."""

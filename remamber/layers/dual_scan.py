@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from remamber.layers.spatial_scan import SpatialScan
 from remamber.layers.ssm import initial_step_bias
-from remamber.ops import FOUR_WAYS, ssd_scan
+from remamber.ops import FOUR_WAYS, linear, ssd_scan
 from remamber.ops.cross_scan import cross_merge, cross_scan, cross_scan_each
 
 _WIDEST_HEAD = 64
@@ -58,7 +58,7 @@ class DualSSM(nn.Module):
         Under mixed precision only the projection runs in half precision; the output is float32.
         """
         k, m, n = len(self.directions), self.dt_bias.shape[1], self.d_state
-        projected = torch.unflatten(F.linear(u, self.x_proj_weight.flatten(0, 1)), 3, (k, -1))
+        projected = torch.unflatten(linear(u, self.x_proj_weight.flatten(0, 1)), 3, (k, -1))
         dtype = torch.promote_types(u.dtype, torch.float32)
         with torch.autocast(u.device.type, enabled=False):
             each = projected.permute(0, 3, 1, 2, 4).to(dtype)

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from remamber.layers.linear import Linear
 from remamber.layers.ssm import full_precision, initial_step_bias
 from remamber.ops import causal_conv1d, selective_scan
 
@@ -37,13 +38,13 @@ class MambaBlock(nn.Module):
         super().__init__()
         d_inner, self.dt_rank = 2 * features, math.ceil(features / 16)
         self.d_state, self.backend = d_state, backend
-        self.in_proj = nn.Linear(features, 2 * d_inner, bias=False)
+        self.in_proj = Linear(features, 2 * d_inner, bias=False)
         self.conv1d = nn.Conv1d(d_inner, d_inner, width, groups=d_inner)
-        self.x_proj = nn.Linear(d_inner, self.dt_rank + 2 * d_state, bias=False)
-        self.dt_proj = nn.Linear(self.dt_rank, d_inner)
+        self.x_proj = Linear(d_inner, self.dt_rank + 2 * d_state, bias=False)
+        self.dt_proj = Linear(self.dt_rank, d_inner)
         self.A_log = nn.Parameter(torch.log(torch.arange(1.0, d_state + 1)).repeat(d_inner, 1))
         self.D = nn.Parameter(torch.ones(d_inner))
-        self.out_proj = nn.Linear(d_inner, features, bias=False)
+        self.out_proj = Linear(d_inner, features, bias=False)
         bound = self.dt_rank**-0.5
         nn.init.uniform_(self.dt_proj.weight, -bound, bound)
         with torch.no_grad():

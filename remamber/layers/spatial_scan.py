@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from remamber.layers.linear import Linear
 from remamber.layers.norm import LayerNorm2d
 from remamber.layers.ssm import SelectiveSSM
 from remamber.ops import FOUR_WAYS
@@ -41,10 +42,10 @@ class SpatialScan(nn.Module):
         self.ssm: nn.Module = SelectiveSSM(
             d_inner, dt_rank=dt_rank, d_state=d_state, directions=directions, backend=backend
         )
-        self.in_proj = nn.Linear(in_channels, d_inner, bias=False)
+        self.in_proj = Linear(in_channels, d_inner, bias=False)
         self.conv2d = nn.Conv2d(d_inner, d_inner, 3, padding=1, groups=d_inner, bias=False)
         self.out_norm = LayerNorm2d(d_inner)
-        self.out_proj = nn.Linear(d_inner, out_channels, bias=False)
+        self.out_proj = Linear(d_inner, out_channels, bias=False)
 
     def forward(self, x: Float[Tensor, "b i h w"]) -> Float[Tensor, "b c h w"]:
         """Mix positions along the directions: ``b in_channels h w -> b out_channels h w``."""

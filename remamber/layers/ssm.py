@@ -11,9 +11,8 @@ from typing import NamedTuple
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from remamber.ops import FOUR_WAYS, directional_scan
+from remamber.ops import FOUR_WAYS, directional_scan, linear
 
 _DT_MIN, _DT_MAX, _DT_FLOOR = 1e-3, 1e-1, 1e-4
 
@@ -103,7 +102,7 @@ class SelectiveSSM(nn.Module):
         """
         b, h, w, _ = u.shape
         k, r, n = len(self.directions), self.dt_rank, self.d_state
-        projected = F.linear(u, self.x_proj_weight.flatten(0, 1)).view(b, h, w, k, r + 2 * n)
+        projected = linear(u, self.x_proj_weight.flatten(0, 1)).view(b, h, w, k, r + 2 * n)
         low, B, C = torch.split(projected, [r, n, n], dim=4)
         low = low.flatten(0, 2).transpose(0, 1)
         delta = torch.bmm(low, self.dt_projs_weight.transpose(1, 2)).view(k, b, h, w, -1)

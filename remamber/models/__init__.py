@@ -13,6 +13,8 @@ from torch import Tensor, nn
 from remamber.models._pretrained import Pretrained, filled, read_pretrained
 from remamber.models._release import ReleasedReMamber, from_release
 from remamber.models._text import TextFeatures, Tokenizer
+from remamber.models._text_pretrained import PretrainedEncoder, PretrainedTokenizer
+from remamber.models._text_saved import SavedText
 from remamber.models._text_word import WordTokenizer
 from remamber.models._weights_config import WeightsConfig
 from remamber.plan.spec import ModelSpec
@@ -39,16 +41,24 @@ class ModelInputs(NamedTuple):
         backend: name of a scan implementation, or "auto".
         seed: initial weights follow from it.
         root: the data root, below which pretrained weights and text encoders may lie.
+        text: what a file of weights holds of its pretrained text encoder, which then need not
+            lie anywhere.
     """
 
     texts: Sequence[str]
     backend: str = "auto"
     seed: int = 0
     root: Path | None = None
+    text: SavedText | None = None
 
 
 class Segmenter(Pretrained, nn.Module):
     """A referring segmentation model.
+
+    Under autocast, and with half-precision weights, a logit is off by at most 5 % of the largest
+    one in bfloat16 and 1 % in float16, 4 % and 0.6 % in the root mean square; the scans' states
+    stay in float32 throughout. Compiled by torch.compile it gives the same logits to 3e-6 and
+    gradients to 1e-4 of each tensor's maximum.
 
     Attributes:
         tokenizer: turns expressions into what ``encode_text`` reads.
@@ -85,7 +95,11 @@ class Segmenter(Pretrained, nn.Module):
         """What a file of these weights says of itself."""
         tokenizer = self.tokenizer
         words = tuple(tokenizer.ids) if isinstance(tokenizer, WordTokenizer) else ()
-        return WeightsConfig(holds="model", spec=self.spec, vocabulary=words)
+        text = None
+        if isinstance(tokenizer, PretrainedTokenizer):
+            encoders = (m for m in self.modules() if isinstance(m, PretrainedEncoder))
+            text = next(encoders).saved(tokenizer)
+        return WeightsConfig(holds="model", spec=self.spec, vocabulary=words, text=text)
 
     @classmethod
     def from_config(
@@ -96,7 +110,7 @@ class Segmenter(Pretrained, nn.Module):
         Raises:
             UserError: the file is of another kind of model.
         """
-        inputs = ModelInputs(texts=config.vocabulary, backend=backend, root=root)
+        inputs = ModelInputs(config.vocabulary, backend=backend, root=root, text=config.text)
         # Its backbone's start is in the weights; the file need not be there any more.
         spec = config.model_spec()
         model = build_model(spec.model_copy(update={"start": None}), inputs)
@@ -140,7 +154,8 @@ def from_pretrained(
     Args:
         source: a folder, a safetensors file, or the ``owner/name`` of a Hub repository.
         backend: name of a scan implementation, or "auto".
-        root: the data root, below which a pretrained text encoder's tokenizer may lie.
+        root: the data root, below which a pretrained text encoder may lie if the file does not
+            hold its configuration and tokenizer.
         download: fetch from the Hub what is not in the local cache.
 
     Raises:

@@ -26,7 +26,7 @@ class Backbone(NamedTuple):
 
 def vmamba_backbone(size: Size, *, directions: Sequence[int], backend: str) -> Backbone:
     """VMamba with VSS blocks, drawn in the released order."""
-    rates = drop_path_rates(size, size.depths)
+    rates = drop_path_rates(size.drop_path, size.depths)
     patch_embed, blocks = PatchEmbed(size.dims[0]), nn.ModuleList()
     for dim, stage in zip(size.dims, rates, strict=True):
         made = [
@@ -38,8 +38,8 @@ def vmamba_backbone(size: Size, *, directions: Sequence[int], backend: str) -> B
     return Backbone(patch_embed, blocks, downsamples)
 
 
-def drop_path_rates(size: Size, depths: Sequence[int]) -> list[list[float]]:
-    """Rates of stochastic depth, block by block of each stage: from 0 up to the size's largest."""
+def drop_path_rates(largest: float, depths: Sequence[int]) -> list[list[float]]:
+    """Rates of stochastic depth, block by block of each stage: from 0 up to the largest."""
     blocks = sum(depths)
-    rates = iter([size.drop_path * i / max(1, blocks - 1) for i in range(blocks)])
+    rates = iter([largest * i / max(1, blocks - 1) for i in range(blocks)])
     return [[next(rates) for _ in range(depth)] for depth in depths]

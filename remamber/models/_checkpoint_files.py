@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from remamber.errors import ExitCode, UserError
+from remamber.models._zip_sums import first_damaged_part
 
 _DICTS = (
     "argparse.Namespace",
@@ -75,14 +76,17 @@ def read_checkpoint(path: Path) -> Checkpoint:
     """The tensors of a checkpoint file, or of the ``model.safetensors`` in a folder.
 
     Raises:
-        UserError: there is no such file (exit 3), it is cut short, of another kind or refused
-            because reading it would run code (exit 6).
+        UserError: there is no such file (exit 3), it is cut short, has bytes changed (which
+            only torch's zip files can show), is of another kind or refused because reading it
+            would run code (exit 6).
     """
     path = path / "model.safetensors" if path.is_dir() else path
     head = _head(path)
     if path.suffix == ".safetensors" or _is_safetensors(head):
         return _read_safetensors(path)
     kind: Format = "torch zip" if zipfile.is_zipfile(path) else "torch legacy"
+    if kind == "torch zip" and (part := first_damaged_part(path)):
+        raise damaged(f"'{path.name}' is damaged: '{part}' in it is not as it was written", path)
     seen: set[str] = set()
     content = _unpickled(path, kind, seen)
     tensors, others = _model_in(content, path)

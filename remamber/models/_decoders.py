@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from remamber.models._text import TextFeatures
+from remamber.ops import linear
 
 
 class Mixer(nn.Sequential):
@@ -63,10 +64,8 @@ class ConvDecoder(nn.Module):
         skips = [deeper[1], deeper[0], shallow]
         for mixer, skip in zip(self.mixers, skips, strict=True):
             x = torch.cat([doubled(mixer(x)), skip], dim=1)
-        for convolution in self.neck:
-            x = doubled(convolution(x))
-        logits: Tensor = self.head(x)
-        return logits
+        first, second = self.neck
+        return convolved_at_twice(self.head, second(doubled(first(x))))
 
 
 def _convolution(in_channels: int, out_channels: int) -> nn.Sequential:
@@ -75,6 +74,21 @@ def _convolution(in_channels: int, out_channels: int) -> nn.Sequential:
         nn.BatchNorm2d(out_channels),
         nn.ReLU(inplace=True),
     )
+
+
+def convolved_at_twice(
+    convolution: nn.Conv2d, x: Float[Tensor, "b c h w"]
+) -> Float[Tensor, "b 1 h2 w2"]:
+    """``convolution(doubled(x))`` for a 3x3 to one channel, whose input is never made.
+
+    Each of the nine taps is a product with the channels of a pixel, and so commutes with the
+    interpolation: the nine products are enlarged, not the channels, and shifted to their places
+    by a convolution that only adds. Of 512 channels at 256 px that saves 134 MB a sample.
+    """
+    taps = linear(x.permute(0, 2, 3, 1), convolution.weight.flatten(2).squeeze(0).t())
+    places = torch.eye(taps.shape[3], dtype=taps.dtype, device=x.device)
+    places = places.view(1, -1, *convolution.weight.shape[2:])
+    return F.conv2d(doubled(taps.permute(0, 3, 1, 2)), places, convolution.bias, padding=1)
 
 
 def doubled(x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h2 w2"]:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from remamber.fusions._interaction import GlobalInteraction, LocalInteraction
+from remamber.layers.linear import Linear
 from remamber.layers.norm import LayerNorm2d
 from remamber.layers.spatial_scan import SpatialScan, pointwise
 from remamber.models._decoders import doubled
@@ -66,7 +67,7 @@ class Upsample(nn.Module):
 
     def __init__(self, channels: int, out_channels: int) -> None:
         super().__init__()
-        self.proj = nn.Linear(channels, out_channels, bias=False)
+        self.proj = Linear(channels, out_channels, bias=False)
         self.norm = LayerNorm2d(out_channels)
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b e h2 w2"]:
@@ -108,7 +109,7 @@ class Level(nn.Module):
             width=shape.interaction_width,
             release=shape.release,
         )
-        self.in_proj = nn.Linear(3 * channels, channels, bias=False)
+        self.in_proj = Linear(3 * channels, channels, bias=False)
         layers = [
             ScanLayer(channels, directions=shape.directions, backend=shape.backend)
             for _ in range(depth)

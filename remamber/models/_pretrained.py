@@ -1,14 +1,15 @@
 """Models as folders: ``save_pretrained``, ``from_pretrained`` and ``push_to_hub``, as on the Hub.
 
-A folder holds ``model.safetensors`` and ``config.json``; nothing is fetched unless asked for.
+A folder holds ``model.safetensors`` and ``config.json``, and the tokenizer's files where it is a
+pretrained one's; nothing is fetched unless asked for.
 """
 
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, Self, TypeVar
 
 import torch
+from huggingface_hub import ModelHubMixin
 from torch import Tensor
 
 from remamber.errors import ExitCode, UserError
@@ -22,8 +23,35 @@ OUR_TEXT = "text.tower."
 """Prefix of the text tower in a converted release, which is loaded apart."""
 
 
-class Pretrained:
-    """Adds saving to and loading from a folder to a model that can say what it was built from."""
+_CARD = """---
+{{ card_data }}
+---
+
+A model for referring image segmentation: an image and an expression in, a mask out. What it was
+built from stands in `config.json` and in the header of `model.safetensors`.
+
+```python
+from remamber.models import from_pretrained
+
+model = from_pretrained("owner/name", download=True)
+```
+"""
+
+
+class Pretrained(
+    ModelHubMixin,
+    library_name="remamber-bench",
+    pipeline_tag="image-segmentation",
+    model_card_template=_CARD,
+):
+    """Adds saving to and loading from a folder to a model that can say what it was built from.
+
+    ``save_pretrained`` and ``push_to_hub`` are huggingface_hub's own, with all their options.
+    ``from_pretrained`` takes its arguments but is written here, for three reasons: huggingface_hub
+    asks the network unless told not to, takes no single file, and hands what ``config.json`` says
+    to the constructor, where here it says which model to build before there is one.
+    ``PyTorchModelHubMixin`` writes weights that do not name their model; hence its base.
+    """
 
     def weights_config(self) -> WeightsConfig:
         """What a file of these weights says of itself."""
@@ -40,70 +68,102 @@ class Pretrained:
         """
         raise NotImplementedError
 
-    def save_pretrained(self, folder: Path | str) -> Path:
-        """Write weights and configuration to a folder, each file whole; gives the folder.
+    def _save_pretrained(self, save_directory: Path) -> None:
+        """Write weights and configuration, each file whole: what ``save_pretrained`` calls."""
+        state: dict[str, Tensor] = self.state_dict()  # type: ignore[attr-defined]
+        config = self.weights_config()
+        with whole_file(save_directory / WEIGHTS) as stream:
+            stream.write(serialised(state, config))
+        write_whole(save_directory / CONFIG, config.model_dump_json(indent=1) + "\n")
+        for name, content in (config.text.files if config.text else {}).items():
+            write_whole(save_directory / name, content)
+
+    def save_pretrained(self, save_directory: Path | str, **options: Any) -> str:  # noqa: ANN401
+        """Write weights, configuration and a model card to a folder; gives the folder.
+
+        Args:
+            save_directory: made if it is not there; a README.md in it is left as it is.
+            options: as huggingface_hub's; with ``push_to_hub=True`` the commit's address is given.
 
         Raises:
             UserError: the folder cannot be written.
         """
-        state: dict[str, Tensor] = self.state_dict()  # type: ignore[attr-defined]
-        config, folder = self.weights_config(), Path(folder)
-        with whole_file(folder / WEIGHTS) as stream:
-            stream.write(serialised(state, config))
-        write_whole(folder / CONFIG, config.model_dump_json(indent=1) + "\n")
-        return folder
+        try:
+            address = super().save_pretrained(save_directory, **options)
+        except OSError as error:
+            raise UserError(
+                f"cannot write to {save_directory}: {error.strerror or error}",
+                fix=["give a folder that you may write to"],
+                slug="not_writable",
+                path=str(save_directory),
+            ) from error
+        return address or str(save_directory)
 
-    def push_to_hub(self, repository: str, *, private: bool = False) -> str:
-        """Upload what ``save_pretrained`` writes to the Hub; gives its address there.
+    def push_to_hub(self, repo_id: str, **options: Any) -> str:  # noqa: ANN401 - the library's
+        """Upload what ``save_pretrained`` writes to the Hub; gives the address of the commit.
 
         Args:
-            repository: ``owner/name``, made if it is not there.
-            private: of a repository that is made.
+            repo_id: ``owner/name``, made if it is not there.
+            options: as huggingface_hub's: private, token, branch, create_pr, commit_message ...
 
         Raises:
             UserError: the Hub cannot be reached or refuses.
         """
-        from huggingface_hub import HfApi
         from huggingface_hub.errors import HfHubHTTPError
 
         # Its bases are OSError and that of all errors of the HTTP client, whichever that is.
         failures: tuple[type[Any], ...] = (*HfHubHTTPError.__bases__, ValueError)
-        with tempfile.TemporaryDirectory() as folder:
-            self.save_pretrained(folder)
-            try:
-                api = HfApi()
-                api.create_repo(repository, private=private, exist_ok=True)
-                return str(api.upload_folder(repo_id=repository, folder_path=folder))
-            # No network; no token, no right or no such owner; no valid name.
-            except failures as error:
-                raise UserError(
-                    f"could not upload to '{repository}'",
-                    where=[f"Hub  {str(error)[:200]}"],
-                    fix=["hf auth login"],
-                    slug="upload_failed",
-                ) from error
+        try:
+            return str(super().push_to_hub(repo_id, **options))
+        # No network; no token, no right or no such owner; no valid name.
+        except failures as error:
+            raise UserError(
+                f"could not upload to '{repo_id}'",
+                where=[f"Hub  {str(error)[:200]}"],
+                fix=["hf auth login"],
+                slug="upload_failed",
+            ) from error
 
     @classmethod
-    def from_pretrained(
+    def from_pretrained(  # type: ignore[override]  # options that nothing reads are refused
         cls,
-        source: Path | str,
+        pretrained_model_name_or_path: Path | str,
         *,
         backend: str = "auto",
         root: Path | None = None,
         download: bool = False,
+        local_files_only: bool = True,
+        force_download: bool = False,
+        token: str | bool | None = None,
+        cache_dir: Path | str | None = None,
+        revision: str | None = None,
     ) -> Self:
         """The model that a folder or a file of ours holds, in evaluation mode.
 
         Args:
-            source: a folder, a safetensors file, or the ``owner/name`` of a Hub repository.
+            pretrained_model_name_or_path: a folder, a safetensors file, or the ``owner/name`` of
+                a Hub repository.
             backend: name of a scan implementation, or "auto".
-            root: the data root, below which a pretrained text encoder's tokenizer may lie.
+            root: the data root, below which a pretrained text encoder may lie if the file does
+                not hold its configuration and tokenizer.
             download: fetch from the Hub what is not in the local cache.
+            local_files_only: huggingface_hub's word for the opposite; False fetches too.
+            force_download: fetch anew what is there.
+            token: the Hub's, as are the next two.
+            cache_dir: where the Hub's files are kept.
+            revision: branch, tag or commit.
 
         Raises:
             UserError: there is nothing there, it is damaged, or of another kind of model.
         """
-        saved = read_pretrained(source, download=download)
+        saved = read_pretrained(
+            pretrained_model_name_or_path,
+            download=download or force_download or not local_files_only,
+            force_download=force_download,
+            token=token,
+            cache_dir=cache_dir,
+            revision=revision,
+        )
         return filled(cls.from_config(saved.config, backend=backend, root=root), saved)
 
 
@@ -120,6 +180,8 @@ _Model = TypeVar("_Model", bound=Pretrained)
 
 def filled(model: _Model, saved: Saved) -> _Model:
     """The model with saved weights, strictly, in evaluation mode; float64 ones stay so.
+
+    Those saved in half precision come back as float32 with the same values.
 
     Raises:
         UserError: a tensor is missing, too many or of another shape.
@@ -148,13 +210,23 @@ def serialised(tensors: Mapping[str, Tensor], config: WeightsConfig) -> bytes:
     return save(own, metadata=config.header())
 
 
-def read_pretrained(source: Path | str, *, download: bool = False) -> Saved:
+def read_pretrained(
+    source: Path | str,
+    *,
+    download: bool = False,
+    **options: Any,  # noqa: ANN401 - the Hub's
+) -> Saved:
     """Configuration and tensors of a folder or a file of ours.
+
+    Args:
+        source: a folder, a safetensors file, or the ``owner/name`` of a Hub repository.
+        download: fetch from the Hub what is not in the local cache.
+        options: of huggingface_hub's ``snapshot_download``.
 
     Raises:
         UserError: there is nothing there, or it is damaged or not ours.
     """
-    path = _located(source, download=download)
+    path = _located(source, download=download, **options)
     checkpoint = read_checkpoint(path)
     config = config_in(checkpoint.metadata)
     if config is None:
@@ -166,7 +238,7 @@ def read_pretrained(source: Path | str, *, download: bool = False) -> Saved:
     return Saved(checkpoint.path, config, checkpoint.tensors)
 
 
-def _located(source: Path | str, *, download: bool) -> Path:
+def _located(source: Path | str, *, download: bool, **options: Any) -> Path:  # noqa: ANN401
     path = Path(source)
     if path.exists() or str(source).count("/") != 1 or path.suffix:
         return path
@@ -175,7 +247,7 @@ def _located(source: Path | str, *, download: bool) -> Path:
 
     try:
         folder = snapshot_download(
-            str(source), allow_patterns=[WEIGHTS, CONFIG], local_files_only=not download
+            str(source), allow_patterns=[WEIGHTS, CONFIG], local_files_only=not download, **options
         )
     # A ValueError is a name that no repository can have.
     except (LocalEntryNotFoundError, HfHubHTTPError, OSError, ValueError) as error:

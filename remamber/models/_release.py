@@ -112,7 +112,9 @@ def from_release(state_dict: Mapping[str, Tensor], *, backend: str = "auto") -> 
     tensors may be there and are not used: the model takes text features.
 
     Args:
-        state_dict: what the release saves under ``model``; copied, and left as it is.
+        state_dict: what the release saves under ``model``; copied, and left as it is. In
+            whatever floating type it comes, the model is float32; call ``double()`` or
+            ``bfloat16()`` on it for another.
         backend: name of a scan implementation, or "auto".
 
     Returns:

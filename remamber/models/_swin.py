@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from remamber.layers.linear import Linear
 from remamber.layers.norm import LayerNorm2d
 from remamber.layers.spatial_scan import pointwise
 from remamber.layers.vss import initialise_vmamba
@@ -32,23 +33,28 @@ class SwinBlocks(nn.Module):
     Args:
         channels: C, a multiple of 32: the heads are 32 wide.
         rates: of stochastic depth, one a block.
+        window: side of a window.
     """
 
-    def __init__(self, channels: int, *, rates: Sequence[float]) -> None:
+    def __init__(self, channels: int, *, rates: Sequence[float], window: int = _WINDOW) -> None:
         from transformers import SwinConfig
         from transformers.models.swin.modeling_swin import SwinStage
 
         super().__init__()
         stage = SwinStage(
-            config=SwinConfig(window_size=_WINDOW, attn_implementation="sdpa"),
+            config=SwinConfig(window_size=window, attn_implementation="sdpa"),
             dim=channels,
-            input_resolution=(_WINDOW, _WINDOW),
+            input_resolution=(window, window),
             depth=len(rates),
             num_heads=channels // _CHANNELS_A_HEAD,
             drop_path=list(rates),
             downsample=None,
         )
         self.layers = stage.blocks
+        for layer, rate in zip(self.layers, rates, strict=True):
+            # That of transformers drops the attention alone; Swin's drops the MLP too.
+            if rate:
+                layer.mlp.fc2 = BranchEnd(layer.mlp.fc2, drop_path=layer.drop_path)
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
         """Keep the shape of a feature map."""
@@ -58,6 +64,25 @@ class SwinBlocks(nn.Module):
             # Otherwise a map smaller than a window would change the layer's window for good.
             tokens = layer(tokens, size, always_partition=True)[0]
         return torch.unflatten(tokens, 1, size).permute(0, 3, 1, 2)
+
+
+class BranchEnd(nn.Linear):
+    """The last linear map of a residual branch, and stochastic depth after it.
+
+    Args:
+        linear: the map; its parameters are taken over under the same names.
+        drop_path: without parameters.
+    """
+
+    def __init__(self, linear: nn.Linear, *, drop_path: nn.Module) -> None:
+        super().__init__(linear.in_features, linear.out_features, device="meta")
+        self.weight, self.bias = linear.weight, linear.bias
+        self.drop_path = drop_path
+
+    def forward(self, x: Float[Tensor, "b l i"]) -> Float[Tensor, "b l o"]:
+        """Map every position, or in training drop whole samples."""
+        branch: Tensor = self.drop_path(super().forward(x))
+        return branch
 
 
 class PatchMerging(nn.Module):
@@ -71,7 +96,7 @@ class PatchMerging(nn.Module):
     def __init__(self, channels: int, out_channels: int) -> None:
         super().__init__()
         self.norm = LayerNorm2d(4 * channels)
-        self.reduction = nn.Linear(4 * channels, out_channels, bias=False)
+        self.reduction = Linear(4 * channels, out_channels, bias=False)
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b o h2 w2"]:
         """Map ``b c h w``, of even sides, to half of them."""
@@ -92,16 +117,21 @@ def swin_backbone(size: Size, *, directions: Sequence[int], backend: str) -> Bac
         backend: not read.
     """
     backbone = _swin(size, _depths(size))
-    initialise_vmamba(backbone.blocks)
-    initialise_vmamba(backbone.downsamples)
-    for name, value in backbone.blocks.named_parameters():
-        if name.endswith("relative_position_bias_table"):
-            nn.init.trunc_normal_(value, std=0.02, a=-2.0, b=2.0)
+    initialise_swin(backbone.blocks)
+    initialise_swin(backbone.downsamples)
     return backbone
 
 
+def initialise_swin(module: nn.Module) -> None:
+    """Swin's initial values: linear maps and position biases truncated normal, biases zero."""
+    initialise_vmamba(module)
+    for name, value in module.named_parameters():
+        if name.endswith("relative_position_bias_table"):
+            nn.init.trunc_normal_(value, std=0.02, a=-2.0, b=2.0)
+
+
 def _swin(size: Size, depths: Sequence[int]) -> Backbone:
-    rates = drop_path_rates(size, depths)
+    rates = drop_path_rates(size.drop_path, depths)
     return Backbone(
         nn.Sequential(nn.Conv2d(3, size.dims[0], 4, stride=4), LayerNorm2d(size.dims[0])),
         nn.ModuleList(

@@ -6,6 +6,7 @@ from pydantic import ValidationError, field_serializer, model_validator
 
 from remamber.errors import ExitCode, UserError
 from remamber.models._sizes import ReleaseShape, Size, outlandish
+from remamber.models._text_saved import PREFIX, SavedText, files_in
 from remamber.plan.spec import ModelSpec, Strict
 
 KEY = "remamber"
@@ -23,6 +24,7 @@ class WeightsConfig(Strict):
         release: of a published model, what its shapes say.
         spec: of a model trained here.
         vocabulary: of its ``word`` tokenizer, in the order of the ids.
+        text: of its pretrained text encoder.
         source: name and sha256 of the file that this one was converted from.
     """
 
@@ -32,6 +34,7 @@ class WeightsConfig(Strict):
     release: ReleaseShape | None = None
     spec: ModelSpec | None = None
     vocabulary: tuple[str, ...] = ()
+    text: SavedText | None = None
     source: tuple[str, str] | None = None
 
     @model_validator(mode="after")
@@ -51,7 +54,9 @@ class WeightsConfig(Strict):
 
     def header(self) -> dict[str, str]:
         """The metadata of a safetensors file with these weights."""
-        return {"format": "pt", KEY: self.model_dump_json()}
+        files = {} if self.text is None else self.text.files
+        beside = {f"{PREFIX}{name}": content for name, content in files.items()}
+        return {"format": "pt", KEY: self.model_dump_json(), **beside}
 
     def released_shape(self) -> ReleaseShape:
         """What a published model is built from.
@@ -99,7 +104,7 @@ def config_in(metadata: dict[str, str]) -> WeightsConfig | None:
     if KEY not in metadata:
         return None
     try:
-        return WeightsConfig.model_validate_json(metadata[KEY])
+        config = WeightsConfig.model_validate_json(metadata[KEY])
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
@@ -110,6 +115,10 @@ def config_in(metadata: dict[str, str]) -> WeightsConfig | None:
             exit_code=ExitCode.DAMAGED,
             slug="weights_header",
         ) from error
+    if config.text is None:
+        return config
+    text = config.text.model_copy(update={"files": files_in(metadata)})
+    return config.model_copy(update={"text": text})
 
 
 def _plain(value: object) -> object:

@@ -80,7 +80,14 @@ class ReMamber(Segmenter):
 def build_remamber(spec: ModelSpec, inputs: ModelInputs) -> ReMamber:
     """ReMamber: Mamba Twister blocks, convolutional or Mamba decoder."""
     size = SIZES[spec.size]
-    text = open_text(spec.text, texts=inputs.texts, size=size, root=inputs.root, seed=inputs.seed)
+    text = open_text(
+        spec.text,
+        texts=inputs.texts,
+        size=size,
+        root=inputs.root,
+        seed=inputs.seed,
+        saved=inputs.text,
+    )
     size = size._replace(text_width=text.encoder.width)
     settings = EncoderSettings(
         size=size,

@@ -11,6 +11,7 @@ from remamber.ops.causal_conv1d import causal_conv1d
 from remamber.ops.cross_scan import FOUR_WAYS, SPATIAL_DIRECTIONS, TWO_WAYS
 from remamber.ops.directional_scan import directional_scan
 from remamber.ops.fvcore_handles import fvcore_handles
+from remamber.ops.linear import linear
 from remamber.ops.selective_scan import selective_scan
 from remamber.ops.state_space_duality import ssd_scan
 
@@ -25,6 +26,7 @@ __all__ = [
     "describe_backends",
     "directional_scan",
     "fvcore_handles",
+    "linear",
     "resolve_backend",
     "selective_scan",
     "ssd_scan",

@@ -10,6 +10,8 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor
 
+from remamber.errors import UserError
+
 Value: TypeAlias = Any
 """Whatever the operator's schema takes."""
 Save: TypeAlias = Callable[[Any, tuple[Any, ...], Any], None]
@@ -43,6 +45,12 @@ def register_gradient(library: Value, name: str, *, save: Save, gradient: Gradie
 
     def autograd(*arguments: Value) -> Value:
         if torch.is_grad_enabled() and torch._C._any_requires_grad(*arguments):
+            if torch._C._are_functorch_transforms_active():
+                raise UserError(
+                    f"{name} has no gradient for torch.func's transforms",
+                    fix=["compute it with torch.autograd.grad or backward()"],
+                    slug="scan_derivative",
+                )
             return recorded.apply(*arguments)
         return below(*arguments)
 

@@ -7,10 +7,15 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, TypeAlias
 
+from remamber.ops._costs import scan_macs, scan_published
+
 Handle: TypeAlias = Callable[[Sequence[Any], Sequence[Any]], int]
 """From an operator's traced inputs and outputs to its cost."""
 Convention: TypeAlias = Literal["macs", "published"]
-_PER_STATE_AND_STEP: dict[Convention, tuple[int, int]] = {"macs": (5, 2), "published": (9, 1)}
+_FORMULAS: dict[Convention, Callable[[int, int], int]] = {
+    "macs": scan_macs,
+    "published": scan_published,
+}
 
 
 def fvcore_handles(convention: Convention = "macs") -> dict[str, Handle]:
@@ -26,11 +31,11 @@ def fvcore_handles(convention: Convention = "macs") -> dict[str, Handle]:
     is neither the MACs nor the FLOPs of the recurrence. The softplus, the gate and the sum over
     directions are not counted, as other elementwise operations are not in fvcore.
     """
-    per_state, per_step = _PER_STATE_AND_STEP[convention]
+    formula = _FORMULAS[convention]
 
     def cost(inputs: Sequence[Any], outputs: Sequence[Any]) -> int:
         # delta has an element for each direction, u of an image has not.
         steps = math.prod(inputs[1].type().sizes())
-        return int(steps * (per_state * inputs[2].type().sizes()[1] + per_step))
+        return formula(steps, inputs[2].type().sizes()[1])
 
     return {"remamber::selective_scan": cost, "remamber::directional_scan": cost}

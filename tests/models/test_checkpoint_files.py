@@ -185,3 +185,36 @@ def test_a_header_as_long_as_a_tag_is_no_web_page(tmp_path):
     content = len(header).to_bytes(8, "little") + header + b"\0\0\0\0"
     (tmp_path / "x.safetensors").write_bytes(content)
     assert list(read_checkpoint(tmp_path / "x.safetensors").tensors) == ["a"]
+
+
+def write_zip(path):
+    write(path, {"model": {f"layer{i}": torch.randn(500) for i in range(4)}})
+    return bytearray(path.read_bytes())
+
+
+@pytest.mark.parametrize("i", range(4))
+def test_a_flipped_byte_in_a_zips_tensor_is_refused_and_its_part_named(tmp_path, i):
+    content = write_zip(tmp_path / "x.pth")
+    whole = read_checkpoint(tmp_path / "x.pth").tensors[f"layer{i}"]
+    at = content.index(whole.numpy().tobytes()) + 701
+    content[at] ^= 0x20
+    (tmp_path / "x.pth").write_bytes(content)
+    assert f"data/{i}' in it is not as it was written" in refused(tmp_path / "x.pth").what
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.8])
+def test_a_run_of_zeros_in_a_zip_is_refused(tmp_path, share):
+    content = write_zip(tmp_path / "x.pth")
+    at = int(share * len(content))
+    content[at : at + 64] = bytes(64)
+    (tmp_path / "x.pth").write_bytes(content)
+    refused(tmp_path / "x.pth")
+
+
+def test_a_zip_written_without_checksums_is_read(tmp_path):
+    torch.serialization.set_crc32_options(False)
+    try:
+        path = write(tmp_path / "x.pth", {"model": TENSORS})
+    finally:
+        torch.serialization.set_crc32_options(True)
+    assert torch.equal(read_checkpoint(path).tensors["a.weight"], TENSORS["a.weight"])

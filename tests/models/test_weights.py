@@ -1,5 +1,7 @@
 import argparse
 import json
+import shutil
+from pathlib import Path
 
 import pytest
 import torch
@@ -204,7 +206,7 @@ def test_a_saved_model_comes_back_with_its_words_and_logits(tmp_path, decoder):
 
 
 def test_a_saved_folder_says_what_it_holds(tmp_path):
-    folder = trained().save_pretrained(tmp_path / "saved")
+    folder = Path(trained().save_pretrained(tmp_path / "saved"))
     config = json.loads((folder / "config.json").read_text())
     assert config["spec"]["fusion"]["name"] == "twister"
     assert config["vocabulary"][0] == "the"
@@ -236,7 +238,7 @@ def test_tensors_without_a_header_are_refused(tmp_path):
 
 
 def test_a_header_that_lies_about_the_tensors_is_refused(tmp_path):
-    folder = trained().save_pretrained(tmp_path / "saved")
+    folder = Path(trained().save_pretrained(tmp_path / "saved"))
     path = folder / "model.safetensors"
     with safe_open(path, "pt") as stream:
         header = stream.metadata()
@@ -302,7 +304,7 @@ def test_a_float64_model_comes_back_to_the_last_bit(tmp_path):
 
 
 def test_a_damaged_vocabulary_is_refused(tmp_path):
-    folder = trained().save_pretrained(tmp_path / "saved")
+    folder = Path(trained().save_pretrained(tmp_path / "saved"))
     path = folder / "model.safetensors"
     with safe_open(path, "pt") as stream:
         header = stream.metadata()
@@ -327,26 +329,65 @@ def test_nothing_is_fetched_unless_asked_for(tmp_path, monkeypatch):
     assert "hf download owner/name" in caught.value.fix
 
 
-def test_what_is_pushed_to_the_hub_comes_back(tmp_path, monkeypatch):
-    import shutil
+class Hub:
+    """Stands in for huggingface_hub's API: keeps what is uploaded in a folder."""
 
+    def __init__(self, root):
+        self.root, self.asked = root, []
+
+    def __call__(self, token=None):
+        self.asked.append(token)
+        return self
+
+    def create_repo(self, repo_id, *, private, exist_ok):
+        self.asked.append((private, exist_ok))
+        return argparse.Namespace(repo_id=repo_id)
+
+    def upload_folder(self, *, repo_id, folder_path, revision, **_):
+        shutil.copytree(folder_path, self.root / repo_id)
+        return f"https://hub/{repo_id}/{revision}"
+
+
+@pytest.fixture
+def hub(tmp_path, monkeypatch):
+    hub = Hub(tmp_path / "hub")
+    monkeypatch.setattr("huggingface_hub.hub_mixin.HfApi", hub)
+    return hub
+
+
+def test_what_is_pushed_to_the_hub_comes_back(hub):
+    model = trained()
+    address = model.push_to_hub("owner/name", private=True, token="mine", branch="main")
+    assert address == "https://hub/owner/name/main"
+    assert hub.asked == ["mine", (True, True)]
+    again = from_pretrained(hub.root / "owner" / "name").state_dict()
+    assert all(torch.equal(again[k], v) for k, v in model.state_dict().items())
+    assert "library_name: remamber-bench" in (hub.root / "owner/name/README.md").read_text()
+
+
+def test_a_model_is_one_of_huggingface_hubs_own(hub, tmp_path, monkeypatch):
+    """Code that knows the hub's interface and nothing of ours saves, pushes and opens it."""
     import huggingface_hub
 
-    class Hub:
-        """Keeps what is uploaded in a folder."""
-
-        def create_repo(self, name, *, private, exist_ok):
-            assert (name, private, exist_ok) == ("owner/name", True, True)
-
-        def upload_folder(self, *, repo_id, folder_path):
-            shutil.copytree(folder_path, tmp_path / repo_id)
-            return f"https://hub/{repo_id}"
-
-    monkeypatch.setattr(huggingface_hub, "HfApi", Hub)
     model = trained()
-    assert model.push_to_hub("owner/name", private=True) == "https://hub/owner/name"
-    again = from_pretrained(tmp_path / "owner" / "name").state_dict()
-    assert all(torch.equal(again[k], v) for k, v in model.state_dict().items())
+    assert isinstance(model, huggingface_hub.ModelHubMixin)
+    url = model.save_pretrained(tmp_path / "saved", push_to_hub=True, repo_id="owner/name")
+    assert url == "https://hub/owner/name/None"
+
+    def snapshot(repo_id, *, local_files_only, revision, **_):
+        assert (local_files_only, revision) == (False, "v1")
+        return str(hub.root / repo_id)
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot)
+    for source in (tmp_path / "saved", str(tmp_path / "saved"), "owner/name"):
+        again = type(model).from_pretrained(source, local_files_only=False, revision="v1")
+        assert isinstance(again, type(model)) and again.spec == model.spec
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="cannot write to"):
+        trained().save_pretrained(tmp_path / "file" / "saved")
 
 
 @pytest.mark.parametrize("offline", [True, False])

@@ -50,12 +50,13 @@ def test_threads_that_compile_at_once_leave_numbas_cache_folder_alone(monkeypatc
 _FIRST_SCAN_IN_A_CHILD = """
 import os, signal, sys
 import numpy, torch
-import remamber.ops
+{before}
 torch.set_num_threads(4)
 torch.ones(1 << 20).sin()
 child = os.fork()
 if child == 0:
     signal.alarm(60)
+    {after}
     sizes = ((1, 64, 2048), (1, 64, 2048), (64, 1), (1, 1, 1, 2048), (1, 1, 1, 2048))
     values = [torch.from_numpy(numpy.ones(s, numpy.float32)) for s in sizes]
     torch.ops.remamber.selective_scan(*values, None, None, False, "cpu")
@@ -64,6 +65,18 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
 
 
-def test_a_child_forked_before_the_first_scan_does_not_wait_for_the_parents_threads():
-    command = [sys.executable, "-W", "ignore", "-c", _FIRST_SCAN_IN_A_CHILD]
+@pytest.mark.parametrize(
+    "imported",
+    [
+        "before",
+        pytest.param(
+            "after",
+            marks=pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells of a fork"),
+        ),
+    ],
+)
+def test_a_child_forked_before_the_first_scan_does_not_wait_for_the_parents_threads(imported):
+    places = {"before": "", "after": ""} | {imported: "import remamber.ops"}
+    code = _FIRST_SCAN_IN_A_CHILD.format(**places)
+    command = [sys.executable, "-W", "ignore", "-c", code]
     subprocess.run(command, check=True, timeout=120)

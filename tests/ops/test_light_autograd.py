@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from remamber.errors import UserError
 from remamber.ops._light_autograd import register_gradient
 
 
@@ -50,3 +51,9 @@ def test_it_is_one_node_of_a_compiled_graph(double):
     x = torch.randn(3, requires_grad=True)
     compiled(x).sum().backward()
     torch.testing.assert_close(x.grad, (2 * x).cos().detach() * 2)
+
+
+def test_torch_func_is_refused_in_our_words(double):
+    with pytest.raises(UserError, match="no gradient for torch.func") as refused:
+        torch.func.grad(lambda x: double(x, None, 2.0).sum())(torch.randn(3))
+    assert "torch.autograd.grad" in refused.value.fix[0]

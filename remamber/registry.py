@@ -7,23 +7,28 @@ check of a study know every name without importing torch; ``get`` imports the on
 import ast
 import difflib
 import importlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from importlib.metadata import entry_points
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 
-from remamber.errors import UserError
+from remamber.errors import ExitCode, UserError
 
 T = TypeVar("T")
 
 
 class Entry(NamedTuple):
-    """One name on a shelf: where it is defined and the first line of what it says of itself."""
+    """One name on a shelf: where it is defined and the first line of what it says of itself.
+
+    ``options`` are the literal of that name in a class: what a spec may choose of the entry.
+    """
 
     name: str
     module: str
     summary: str
+    options: Mapping[str, Any] = MappingProxyType({})
 
 
 class Shelf:
@@ -80,15 +85,35 @@ class Shelf:
                 self._loaded[name] = self._foreign(name)
         return self._loaded[name]
 
+    def options(self, name: str) -> Mapping[str, Any]:
+        """What a spec may choose of an entry; one of another package is loaded for it.
+
+        Raises:
+            UserError: as ``get``.
+        """
+        self.require_usable(name)
+        if name in self._own:
+            return self._own[name].options
+        found: Mapping[str, Any] = getattr(self.get(name), "options", {})
+        return found
+
+    def require_usable(self, name: str) -> None:
+        """Raise a UserError unless the entry is there and, of another package, can be loaded."""
+        self.require(name)
+        if name not in self._own:
+            self.get(name)
+
     def _foreign(self, name: str) -> Any:  # noqa: ANN401 - as ``get``
         point = {p.name: p for p in entry_points(group=self.package)}[name]
         try:
             return point.load()
-        except (ImportError, AttributeError) as error:
+        except Exception as error:  # another package's code may raise anything
+            package = point.dist.name if point.dist is not None else point.module
             raise UserError(
-                f"{self.noun} '{name}' of another package cannot be loaded",
-                where=[f"{point.value}: {error}"],
-                fix=["install that package again, or correct its entry point"],
+                f"{self.noun} '{name}' of the package {package} cannot be loaded",
+                where=[f"{point.value}: {type(error).__name__}: {error}"],
+                fix=[f"pip install --force-reinstall {package}, or correct its entry point"],
+                exit_code=ExitCode.MISSING,
                 slug="entry_point_broken",
             ) from error
 
@@ -122,12 +147,23 @@ def _registered(path: Path, package: str) -> list[Entry]:
     in_folder = path.parent.name == package.rpartition(".")[2]
     module = f"{package}.{path.stem}" if in_folder else package
     return [
-        Entry(name, module, (ast.get_docstring(node) or "").split("\n", 1)[0])
+        Entry(name, module, (ast.get_docstring(node) or "").split("\n", 1)[0], _options(node))
         for node in tree.body
         if isinstance(node, ast.ClassDef | ast.FunctionDef)
         for decorator in node.decorator_list
         for name in _name_of(decorator)
     ]
+
+
+def _options(node: ast.ClassDef | ast.FunctionDef) -> Mapping[str, Any]:
+    """The literal that a class body gives the name ``options``, empty without one."""
+    for line in node.body:
+        match line:
+            case ast.Assign(targets=[ast.Name(id="options")], value=ast.Dict() as found):
+                return MappingProxyType(ast.literal_eval(found))
+            case ast.AnnAssign(target=ast.Name(id="options"), value=ast.Dict() as found):
+                return MappingProxyType(ast.literal_eval(found))
+    return MappingProxyType({})
 
 
 def _name_of(decorator: ast.expr) -> list[str]:

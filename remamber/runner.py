@@ -26,6 +26,7 @@ from remamber.record.claim import Claimed
 from remamber.record.environment import code_checkout, environment
 from remamber.record.event import Event
 from remamber.record.schema import SIDE_BY_SIDE, Record, Status
+from remamber.record.sessions import Stopwatch
 from remamber.record.store import Store
 from remamber.tasks import Outcome, Stopped, TaskContext, find_task
 from remamber.tasks._allocator import keep_freed_memory
@@ -44,6 +45,7 @@ class Place(Strict):
     root: str | None = None
     cache: str | None = None
     workers: int = 1
+    loaders: int | None = None
 
 
 class Request(Strict):
@@ -58,6 +60,7 @@ class Request(Strict):
         threads: compute threads; None leaves torch's choice.
         jobs: runs that the launcher has side by side, for the record.
         checkpoint_s: seconds between two checkpoints.
+        weights: the file whose weights are evaluated.
     """
 
     action: Literal["run", "calibrate"] = "run"
@@ -68,6 +71,7 @@ class Request(Strict):
     threads: int | None = None
     jobs: int = 1
     checkpoint_s: float = 20.0
+    weights: str | None = None
 
 
 class Interruption:
@@ -125,17 +129,17 @@ def _claimed(
 
 def _run(request: Request, store: Store, emit: Emit, interruption: Interruption) -> ExitCode:
     spec = request.spec
-    clock, started = time.monotonic(), _now()
+    watch, started = Stopwatch(store.folder(spec)), _now()
     # Remembered now: the record is of the code that was loaded, not of a commit made meanwhile.
     code_checkout()
     outcome, error = Outcome(measurements=()), None
     status: Status = "ok"
-    context = _context(request, store, emit, interruption)
-    threads = 1
+    context, threads = _context(request, store, _saving(watch, emit), interruption), 1
     try:
         threads = _set_threads(request)
         outcome = find_task(spec.task)(spec, context)
     except Stopped as stopped:
+        watch.save()
         emit(Event(kind="stopped", run_id=spec.run_id, done=stopped.step))
         return ExitCode.INTERRUPTED
     except UserError:
@@ -153,7 +157,7 @@ def _run(request: Request, store: Store, emit: Emit, interruption: Interruption)
         command=request.command,
         started=started,
         finished=_now(),
-        wall_s=time.monotonic() - clock,
+        wall_s=watch.seconds,
         environment=environment(
             device=outcome.device,
             threads=threads,
@@ -166,12 +170,33 @@ def _run(request: Request, store: Store, emit: Emit, interruption: Interruption)
         warnings=outcome.warnings,
     )
     store.write_record(record, counts=outcome.counts)
+    _clear_up(watch, outcome)
     if status != "ok":
         return ExitCode.PARTIAL
-    lead = {"split": spec.data.splits[0]}
-    values = {m.metric: m.value for m in outcome.measurements if m.where == lead}
-    emit(Event(kind="finished", run_id=spec.run_id, values=values))
+    emit(Event(kind="finished", run_id=spec.run_id, values=_lead_values(record)))
     return ExitCode.DONE
+
+
+def _saving(watch: Stopwatch, emit: Emit) -> Emit:
+    """Keeps the time with every checkpoint: what is lost with a killed session is not counted."""
+
+    def tell(event: Event) -> None:
+        if event.kind == "saved":
+            watch.save()
+        emit(event)
+
+    return tell
+
+
+def _clear_up(watch: Stopwatch, outcome: Outcome) -> None:
+    watch.forget()
+    for path in outcome.superseded:
+        path.unlink(missing_ok=True)
+
+
+def _lead_values(record: Record) -> dict[str, float]:
+    lead = {"split": record.spec.data.splits[0]}
+    return {m.metric: m.value for m in record.measurements if m.where == lead}
 
 
 def _calibrate(request: Request, emit: Emit, interruption: Interruption) -> ExitCode:
@@ -194,6 +219,7 @@ def _context(request: Request, store: Store, emit: Emit, interruption: Interrupt
         emit=emit,
         should_stop=interruption,
         checkpoint_s=request.checkpoint_s,
+        weights=Path(request.weights) if request.weights else None,
     )
 
 
@@ -211,13 +237,15 @@ def _data_place(request: Request, emit: Emit) -> DataPlace:
         root=Path(place.root) if place.root else None,
         cache=Path(place.cache) if place.cache else None,
         workers=place.workers,
+        loaders=place.loaders,
         on_progress=on_progress,
     )
 
 
 def _set_threads(request: Request) -> int:
     """Threads that the run computes with; a task without a model needs no torch, and one thread."""
-    if request.spec.train is None and request.spec.kernels is None:
+    spec = request.spec
+    if not (spec.train or spec.kernels or spec.weights or spec.speed):
         return 1
     import torch
 

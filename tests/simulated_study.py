@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from remamber.metrics import METRICS, measure
+from remamber.metrics import measure
+from remamber.plan.protocols import DEFAULT, PROTOCOLS
 from remamber.plan.spec import RunSpec
 from remamber.plan.study import Analysis, StudyRuns, load_analysis, studies_folder
 from remamber.record.schema import Environment, Measurement, Record
@@ -45,7 +46,7 @@ class Simulated:
             study="scans",
             profile="quick",
             run_ids=tuple(self.run_ids),
-            bounds_id=self.bounds_id,
+            bounds_ids=(self.bounds_id,) if self.bounds_id else (),
             command="remamber-bench ablate scans",
             status="finished",
         )
@@ -129,8 +130,9 @@ def drawn(
     split: str, *, skill: float, seed: int, images: int, row: int = 0
 ) -> dict[str, np.ndarray]:
     """Counts whose IoUs share each image's difficulty among all rows; three expressions each."""
-    shared = np.random.default_rng([SPLITS.index(split), 7])
-    own = np.random.default_rng([SPLITS.index(split), seed, row])
+    of_split = (*SPLITS, "test").index(split)
+    shared = np.random.default_rng([of_split, 7])
+    own = np.random.default_rng([of_split, seed, row])
     n = 3 * images
     difficulty = np.repeat(shared.normal(0, 0.15, images), 3) + shared.normal(0, 0.15, n)
     union = shared.integers(50, 900, n)
@@ -142,6 +144,7 @@ def drawn(
         "sent_id": number,
         "intersection": (iou * union).astype(np.int64),
         "union": union,
+        "target": union,
     }
 
 
@@ -161,7 +164,7 @@ def accuracy(splits: dict[str, dict[str, np.ndarray]]) -> list[Measurement]:
             | ({"control": "shuffled-text"} if "+" in name else {}),
         )
         for name, counts in splits.items()
-        for metric in METRICS
+        for metric in PROTOCOLS[DEFAULT].metrics
     ]
 
 

@@ -87,6 +87,24 @@ def test_a_broken_entry_of_another_package_is_named(tmp_path, monkeypatch, value
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: other\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text(f"[remamber.fusions]\nbroken = {value}\n")
     monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(UserError, match="'broken' of another package cannot be loaded") as caught:
+    with pytest.raises(UserError, match="'broken' of the package other cannot be loaded") as caught:
         Shelf("remamber.fusions", noun="fusion variant").get("broken")
     assert value in caught.value.where[0]
+
+
+def test_options_are_read_without_importing_the_entry_and_of_another_package_by_loading_it(
+    tmp_path, monkeypatch
+):
+    info = tmp_path / "other-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: other\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[remamber.fusions]\nmine = with_options_here:Mine\n")
+    (tmp_path / "with_options_here.py").write_text('class Mine:\n    options = {"heads": 4}\n')
+    monkeypatch.syspath_prepend(tmp_path)
+    shelf = Shelf("remamber.fusions", noun="fusion variant")
+    monkeypatch.setattr(shelf, "get", lambda name: pytest.fail(f"{name} was loaded"))
+    assert shelf.options("attention")["head_channels"] == 32
+    assert shelf.options("twister") == {}
+    monkeypatch.undo()
+    monkeypatch.syspath_prepend(tmp_path)
+    assert Shelf("remamber.fusions", noun="fusion variant").options("mine") == {"heads": 4}

@@ -40,8 +40,12 @@ def read(store, spec):
         return record, dict(counts)
 
 
+SHARES = ("scan_share", "wait_share")
+"""Fractions of time, which no two runs have in common."""
+
+
 def accuracy(record):
-    return [m for m in record.measurements if m.unit == "fraction" and m.metric != "scan_share"]
+    return [m for m in record.measurements if m.unit == "fraction" and m.metric not in SHARES]
 
 
 def same(record, counts, other, other_counts):
@@ -124,9 +128,13 @@ def test_a_stopped_run_saves_says_where_and_goes_on(undisturbed, root, tmp_path,
     process.communicate()
     assert process.returncode == ExitCode.INTERRUPTED
     assert events[-1]["kind"] == "stopped"
+    kept = Store(tmp_path).folder(spec) / "elapsed_s.txt"
+    kept.write_text(f"{float(kept.read_text()) + 1000}")
     status, again = run(spec, tmp_path, root)
     assert status is ExitCode.DONE
     assert next(e for e in again if e.kind == "start").done == events[-1]["done"]
+    assert 1000 < read(Store(tmp_path), spec)[0].wall_s < 1100, "of both sessions"
+    assert not kept.exists()
     same(*read(Store(tmp_path), spec), record, counts)
 
 

@@ -8,7 +8,14 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from remamber.cli.ablate import ablate
+from remamber.cli.compare import compare
+from remamber.cli.data_check import data_check
+from remamber.cli.data_convert import data_convert
+from remamber.cli.data_list import data_list
+from remamber.cli.data_synth import data_synth
 from remamber.cli.doctor import doctor
+from remamber.cli.evaluate import evaluate
+from remamber.cli.flops import flops
 from remamber.cli.listing import list_entries
 from remamber.cli.new import new
 from remamber.cli.report import report
@@ -22,7 +29,8 @@ _HELP = """Train, ablate, measure and explain Mamba-based referring segmentation
 Start here:
   remamber-bench ablate scans            five scan orderings, minutes on a CPU
   remamber-bench ablate scans --dry-run  what it would do, and how long
-  remamber-bench speed --kernels         how fast the scan is here
+  remamber-bench speed --res 512         what a model costs here
+  remamber-bench data list               real data: what to fetch, and how
   remamber-bench doctor                  what this machine can run
 """
 
@@ -30,8 +38,9 @@ _EXIT_CODES = """
 
 \b
 Exit codes:
-  0 done    2 usage or configuration    3 data or another need is missing
-  4 some rows failed, report written    6 damaged input
+  0 done    1 a check fails              2 usage or configuration
+  3 data or another need is missing      4 some rows failed, report written
+  6 damaged input
   70 internal error                     130 interrupted, resumable
 """
 
@@ -42,11 +51,59 @@ Examples:
   remamber-bench ablate all --seeds 0,1,2 --budget 3h
   remamber-bench ablate scans --data refcoco --data-root DIR --profile quick
 """,
+    "evaluate": """\b
+Examples:
+  remamber-bench evaluate runs/RUN --split testA --protocol lavt
+  remamber-bench evaluate best.pth --data refcoco --data-root DIR --limit 200
+  remamber-bench evaluate RUN --protocol lavt --per-expression counts.csv
+""",
     "speed": """\b
 Examples:
-  remamber-bench speed --kernels
-  remamber-bench speed --kernels --profile full --threads 4
+  remamber-bench speed --res 256 --against lavt
+  remamber-bench speed --sweep 256-1024 --dtype bf16 --batch 8
   remamber-bench speed --kernels --only s1_480 --only mamba
+""",
+    "flops": """\b
+Examples:
+  remamber-bench flops --res 256,512,1024
+  remamber-bench flops --model lavt --by part
+  remamber-bench flops --scan-order all --decoder mamba --res 480 --json
+""",
+    "data": """\b
+Examples:
+  remamber-bench data list
+  remamber-bench data list --explain refcoco
+  remamber-bench data convert data/refcoco --to data
+""",
+    "data list": """\b
+Examples:
+  remamber-bench data list --data-root DIR
+  remamber-bench data list --explain refcoco
+  remamber-bench data list --json
+""",
+    "data check": """\b
+Examples:
+  remamber-bench data check synth-refcocog
+  remamber-bench data check refcoco --data-root DIR --size 256
+  remamber-bench data check synth-refcoco+ --card card.html
+""",
+    "data convert": """\b
+Examples:
+  remamber-bench data convert DIR/refcoco --to DIR
+  remamber-bench data convert lmdb/refcoco --to DIR --split-by unc
+  remamber-bench data convert parquet/ --to DIR --name refcoco --split-by unc
+""",
+    "data synth": """\b
+Examples:
+  remamber-bench data synth synth-refcocog --out DIR
+  remamber-bench data synth synth-refcoco --difficulty hard --out DIR
+  remamber-bench data synth synth-refcoco+ --size 256 --format jpg --out DIR
+""",
+    "compare": """\b
+Examples:
+  remamber-bench compare scan_order=spatial scan_order=parallel
+  remamber-bench compare runs other/runs --fail-on-regression mIoU:0.5
+  remamber-bench compare RUN RUN --metric oIoU --split testA --json
 """,
     "report": """\b
 Examples:
@@ -81,15 +138,32 @@ Examples:
 }
 
 
+_GROUPS = {
+    "data": """Data sets: what to fetch, whether it is whole, one fast layout for all.
+
+Nothing is downloaded; only convert and synth write, and only where they are told to.""",
+}
+"""The help of those commands that have commands of their own."""
+
 _NAMES = {"ablate": "remamber-bench list studies"}
 """Where to find what a command's argument may be."""
 
 _EXTRA = re.compile(r"^Got unexpected extra argument\(?s?\)? \((.+)\)$")
 
-_COMMANDS: dict[str, Callable[..., int]] = {
+_Commands = dict[str, Callable[..., int]]
+_COMMANDS: dict[str, Callable[..., int] | _Commands] = {
     "ablate": ablate,
+    "evaluate": evaluate,
     "speed": speed,
+    "flops": flops,
+    "compare": compare,
     "report": report,
+    "data": {
+        "list": data_list,
+        "check": data_check,
+        "convert": data_convert,
+        "synth": data_synth,
+    },
     "weights": weights,
     "new": new,
     "list": list_entries,
@@ -108,7 +182,13 @@ class _Command(TyperCommand):
 
 
 class _Group(TyperGroup):
-    """The same for the options of the program itself."""
+    """The same for the options of the program itself, and its commands in their order."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401 - typer's own context
+        """Typer's names, which have groups first, in the order of a user's journey."""
+        order = [*_COMMANDS]
+        names = super().list_commands(ctx)
+        return sorted(names, key=order.index) if set(names) == set(order) else names
 
     def get_params(self, ctx: Any) -> list[Any]:  # noqa: ANN401 - typer's own context
         return _flags_without_type(super().get_params(ctx))
@@ -147,7 +227,9 @@ def run(arguments: Sequence[str]) -> int:
         UserError: whatever the command raises; a mistake on the command line is exit code 2.
         KeyboardInterrupt: the user pressed Ctrl-C.
     """
-    given = list(arguments) or ["--help"]
+    given = list(arguments)
+    if not given or given in [[name] for name in _GROUPS]:
+        given.append("--help")
     try:
         status = build_app()(
             args=given, prog_name="remamber-bench", standalone_mode=False, obj=given
@@ -169,16 +251,38 @@ def build_app() -> typer.Typer:
         context_settings={"max_content_width": 80},
     )
     app.callback(help=_HELP)(_program)
-    for name, function in _COMMANDS.items():
-        app.command(name, cls=_Command, epilog=_EXAMPLES[name] + _EXIT_CODES)(function)
+    for name, found in _COMMANDS.items():
+        epilog = _EXAMPLES[name] + _EXIT_CODES
+        if isinstance(found, dict):
+            app.add_typer(_group(name, found), name=name, help=_GROUPS[name], epilog=epilog)
+        else:
+            app.command(name, cls=_Command, epilog=epilog)(found)
     return app
 
 
+def _group(name: str, commands: _Commands) -> typer.Typer:
+    group = typer.Typer(cls=_Group)
+    for word, function in commands.items():
+        epilog = _EXAMPLES[f"{name} {word}"] + _EXIT_CODES
+        group.command(word, cls=_Command, epilog=epilog)(function)
+    return group
+
+
 def _usage(error: typer.TyperException, arguments: Sequence[str]) -> UserError:
-    command = next((a for a in arguments if a in _COMMANDS), None)
+    command = _named(arguments)
     known = " ".join(["remamber-bench", *([command] if command else []), "--help"])
     message = error.format_message().rstrip(".")
     message = _EXTRA.sub(r"unexpected argument '\1'", message)
     lost = command in _NAMES and message.startswith("Missing argument")
     fix = [_NAMES[command], known] if command is not None and lost else [known]
     return UserError(message[:1].lower() + message[1:], fix=fix, slug="usage")
+
+
+def _named(arguments: Sequence[str]) -> str | None:
+    """The command that was meant, of one word or two."""
+    place = next((i for i, a in enumerate(arguments) if a in _COMMANDS), None)
+    if place is None:
+        return None
+    word, following = arguments[place], arguments[place + 1 : place + 2]
+    inner = _COMMANDS[word]
+    return " ".join([word, *(f for f in following if isinstance(inner, dict) and f in inner)])

@@ -19,11 +19,13 @@ BAD: State = "bad"
 
 _MARKS = {OK: "✔", WARNING: "!", BAD: "✘"}
 _ASCII_MARKS = {OK: "+", WARNING: "!", BAD: "x"}
-_UNSET = {"data_root": "none", "threads": "all cores"}
+_UNSET = {"data_root": "none", "threads": "all cores", "workers": "by the amount of data"}
 _LEFT = 16
 """Columns of the mark and the name."""
 _GIB = 2**30
 _DISK_GIB, _MEMORY_GIB = 2, 4
+_PAPERS = ("refcoco", "refcoco+", "refcocog")
+"""The paper's data sets; of others only what is there is spoken of."""
 
 
 class Check(NamedTuple):
@@ -176,26 +178,37 @@ def _disk(resolved: Resolved) -> Iterable[Check]:
 
 
 def _data(resolved: Resolved) -> Iterable[Check]:
-    from remamber.datasets import DataPlace, open_dataset
-    from remamber.plan.spec import DataSpec
+    from remamber.datasets._origins import origins
+    from remamber.datasets._state import state_of
     from remamber.registry import DATASETS
 
-    root = resolved.settings.data_root
-    built_in = [n for n in DATASETS.names() if n.startswith("synth")]
-    real = [n for n in DATASETS.names() if not n.startswith("synth")]
+    root, real = resolved.settings.data_root, origins()
+    built_in = [name for name in DATASETS.names() if name not in real]
     missing = f"; {', '.join(real)} need --data-root DIR" if root is None else ""
     yield Check("data", OK, f"{', '.join(built_in)} built in{missing}")
     if root is None:
         return
-    for name in real:
-        try:
-            dataset = open_dataset(DataSpec(name=name), DataPlace(root=root))
-            splits = ", ".join(f"{s} {len(dataset.refs(s)):,}" for s in dataset.splits())
-            yield Check(name, OK, f"refs: {splits} at {dataset.location}")
-        except UserError as error:
-            lines = [line for line in error.where if line.startswith("found")]
-            fix = error.fix[0] if error.fix else ""
-            yield Check(name, WARNING, "; ".join([error.what, *lines]), fix)
+    for name, origin in real.items():
+        if state_of(origin, root).state != "none":
+            yield _data_there(name, root)
+        elif name in _PAPERS:
+            fix = f"remamber-bench data list --explain {name}    (what to fetch)"
+            yield Check(name, WARNING, f"not under {root}", fix)
+
+
+def _data_there(name: str, root: Path) -> Check:
+    """Whether a data set of which something is there can be opened."""
+    from remamber.datasets import DataPlace, open_dataset
+    from remamber.plan.spec import DataSpec
+
+    try:
+        dataset = open_dataset(DataSpec(name=name), DataPlace(root=root))
+        splits = ", ".join(f"{s} {len(dataset.refs(s)):,}" for s in dataset.splits())
+        return Check(name, OK, f"refs: {splits} at {dataset.location}")
+    except UserError as error:
+        lines = [line for line in error.where if line.startswith(("found", "missing"))]
+        fix = f"remamber-bench data list --explain {name} --data-root {root}"
+        return Check(name, WARNING, "; ".join([error.what, *lines]), fix)
 
 
 def _pictures() -> Iterable[Check]:

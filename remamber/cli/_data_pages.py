@@ -56,9 +56,10 @@ def explained(
     lines += _each("mind", [text for text in (origin.also, images.also) if text], width)
     lines += _each("terms", [origin.terms, images.terms], width)
     lines += ["", "then"]
-    why = "opens in a second" if origin.direct else "needed before it can be used"
+    path = f"{place}/{origin.name}"
+    why = "optional: opens faster" if origin.direct else "needed before it can be used"
     lines += [
-        f"  remamber-bench data convert PATH --to {place} --name {origin.name}"
+        f"  remamber-bench data convert {path} --to {place} --name {origin.name}"
         f" --split-by {origin.split_by}    ({why})"
     ]
     lines.append(f"  remamber-bench data check {origin.name} --data-root {place}")

@@ -13,8 +13,8 @@ from remamber.cli._study import Study, load_study
 from remamber.errors import ExitCode, UserError
 from remamber.launch import Errand, Plan, plan_launch
 from remamber.plan.spec import KernelsSpec, RunSpec
-from remamber.plan.strict_toml import merge
-from remamber.plan.study import QUICK, Choices, parse_override
+from remamber.plan.strict_toml import merge, parse_override
+from remamber.plan.study import QUICK, Choices
 from remamber.record.environment import usable_cores
 from remamber.record.schema import Record
 from remamber.record.store import Store
@@ -43,7 +43,7 @@ def kernel_study(options: Mapping[str, Any], *, threads: int | None) -> Study:
         overrides=overrides,
     )
     study = load_study(STUDY, choices)
-    device, accelerator = _device(options["device"])
+    device, accelerator = device_of(options["device"])
     stamp = {
         "device": device,
         "threads": threads or usable_cores(),
@@ -84,7 +84,7 @@ def time_kernels(study: Study, wish: Wish, *, settings: Settings, streams: Strea
     return conclude(study, runs, outcomes, wish, settings=settings, streams=streams)
 
 
-def _device(wanted: str | None) -> tuple[str, str]:
+def device_of(wanted: str | None) -> tuple[str, str]:
     """The device and the accelerator's name; a GPU where there is one, unless told otherwise.
 
     Raises:

@@ -27,6 +27,7 @@ class RunProgress:
     started: float | None = None
     ended: float | None = None
     last_step: tuple[int, float] | None = None
+    scored: list[tuple[int, float]] = field(default_factory=list)
 
     def took(self, now: float) -> float:
         """Seconds since it was started, until now or its end."""
@@ -44,12 +45,22 @@ class RunProgress:
     def line(self, now: float) -> str:
         """``step 340/700 loss 0.61 mIoU 38.2 0.11 s/step eta 3m52s``, as far as it is known."""
         if self.what:
-            return f"{self.what} {self.done}/{self.total}" if self.total else self.what
+            counted = f" {self.done}/{self.total}" if self.total else ""
+            left = self._scoring_eta(now)
+            return f"{self.what}{counted}" + (f" eta {spoken(left)}" if left is not None else "")
         parts = [f"step {self.done}/{self.total}", *shown(self.values)]
         if self.per_step is not None:
             parts.append(f"{self.values.get('step_s', self.per_step):.2f} s/step")
             parts.append(f"eta {spoken(self.eta(now))}")
         return " ".join(parts)
+
+    def _scoring_eta(self, now: float) -> float | None:
+        """Seconds until everything is scored, as the mean pace since the second batch suggests."""
+        if len(self.scored) < 2:
+            return None
+        (first, began), (last, ended) = self.scored
+        pace = (ended - began) / (last - first)
+        return max(0.0, (self.total - last) * pace - (now - ended))
 
 
 class Progress:
@@ -81,6 +92,7 @@ class Progress:
                 words = {"prepare": event.what, "evaluate": f"scoring {event.what}"}
                 run.what = words.get(event.kind, "waiting: another process does this run")
                 run.done, run.total = event.done, event.total
+                _score(run, event, now)
             case "start" | "step":
                 self._begin(run, now)
                 _step(run, event, now)
@@ -143,6 +155,14 @@ def _step(run: RunProgress, event: Event, now: float) -> None:
         old = run.per_step
         run.per_step = new if old is None else old + SMOOTHING * (new - old)
     run.last_step = (event.done, now)
+
+
+def _score(run: RunProgress, event: Event, now: float) -> None:
+    """Keep the first and the last report of what is being scored."""
+    if event.kind != "evaluate" or (run.scored and event.done <= run.scored[-1][0]):
+        run.scored = []
+    if event.kind == "evaluate":
+        run.scored = [*run.scored[:1], (event.done, now)]
 
 
 def _end(run: RunProgress, state: Literal["done", "failed", "stopped"], now: float) -> None:

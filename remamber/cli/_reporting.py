@@ -2,6 +2,7 @@
 
 import json
 import webbrowser
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from remamber.cli._settings import Settings, require_writable
@@ -20,6 +21,7 @@ def write_report(
     runs: StudyRuns,
     *,
     settings: Settings,
+    streams: Streams,
     formats: tuple[str, ...] | None = None,
     single_file: bool = False,
 ) -> "Rendered":
@@ -29,6 +31,7 @@ def write_report(
         study: a shipped study's name or an experiment's path.
         runs: the runs to report on.
         settings: where the store is and where reports go.
+        streams: told when the report of other runs is replaced.
         formats: what to write; everything by default.
         single_file: make the HTML page independent of files beside it.
 
@@ -38,6 +41,9 @@ def write_report(
     from remamber.report import FORMATS, render_study
 
     require_writable(settings.out, what="the reports' folder", option="--out")
+    replaced = _other_command(settings.out / (runs.report or runs.study), runs)
+    if replaced:
+        streams.insist(f"note: this report takes the place of that of: {replaced}")
     return render_study(
         find_analysis(study),
         runs,
@@ -46,6 +52,18 @@ def write_report(
         formats=formats or FORMATS,
         single_file=single_file,
     )
+
+
+def _other_command(folder: Path, runs: StudyRuns) -> str:
+    """The command whose report of other runs is in a folder; empty if there is none."""
+    try:
+        results = json.loads((folder / "results.json").read_bytes())
+        shown = {run["run_id"] for run in results["runs"]} | set(results["unrecorded_runs"])
+        command = results["provenance"].get("Command", {}).get("command", "another command")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return ""
+    # More rows or seeds of the same study only complete what was there.
+    return "" if shown <= set(runs.run_ids) else str(command)
 
 
 def show(

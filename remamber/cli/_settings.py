@@ -22,6 +22,7 @@ class Settings(Strict):
     out: Path = Path("reports")
     data_root: Path | None = None
     threads: int | None = Field(default=None, gt=0)
+    workers: int | None = Field(default=None, ge=0)
     download: bool = False
 
 

@@ -155,8 +155,9 @@ def _lines(written: "Written", root: Path) -> list[str]:
     missing = f", {written.absent:,} missing" if written.absent else ""
     lines.append(f"images    {folder or 'folder not known: looked for when opened'}{missing}")
     size_mb = sum(file.bytes for file in index.columns.values()) / 1e6
-    word = "written" if written.anew else "there"
-    lines.append(f"{word:<8}  {written.folder} ({size_mb:,.1f} MB)")
+    word = "written" if written.anew else "kept"
+    why = "" if written.anew else ": it was converted from the same files"
+    lines.append(f"{word:<8}  {written.folder} ({size_mb:,.1f} MB){why}")
     return lines
 
 

@@ -48,7 +48,8 @@ def report(
 ) -> int:
     """Render a study's report again from its records; loads no model code.
 
-    Writes reports/STUDY.md, .html and STUDY/results.json, table.csv.
+    Writes reports/STUDY.md, .html and STUDY/results.json, table.csv; runs on other data or at
+    another scale than the study's first profile have STUDY-PROFILE-DATA in its place.
     """
     from remamber.cli._reporting import last_runs, show, write_report
     from remamber.cli._settings import resolve
@@ -58,7 +59,12 @@ def report(
     runs, origin = last_runs(settings, study, profile)
     chosen = tuple(formats.split(",")) if formats is not None else None
     rendered = write_report(
-        origin, runs, settings=settings, formats=chosen, single_file=single_file
+        origin,
+        runs,
+        settings=settings,
+        streams=streams,
+        formats=chosen,
+        single_file=single_file,
     )
     show({runs.study: rendered}, streams, as_json=as_json, open_page=open_page)
     return 0

@@ -7,6 +7,10 @@ from typing import Any, NamedTuple
 from remamber.datasets import Referent
 
 
+MOST_PIXELS = 2**26
+"""Pixels of an image above which it is none: far more than any photograph of these data sets."""
+
+
 class ImageEntry(NamedTuple):
     """An image's file name under the image folder, and its size in pixels."""
 

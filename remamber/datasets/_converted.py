@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
 from remamber.datasets import Image, Mask, Referent
@@ -209,7 +210,7 @@ def _column(folder: Path, name: str, index: Index) -> NDArray[Any]:
     try:
         if name not in index.columns or path.stat().st_size != index.columns[name].bytes:
             raise _broken(f"'{path.name}' has not the size that the index says", path)
-        column: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+        column: NDArray[Any] = open_memmap(path, mode="r")
     except (OSError, ValueError) as error:
         raise _broken(f"'{path.name}' cannot be read ({error})", path) from error
     if column.ndim != 1 or column.dtype != np.dtype(DTYPES[name]):

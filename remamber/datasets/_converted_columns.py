@@ -33,6 +33,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from remamber.datasets._annotations import MOST_PIXELS
+
 Columns = Mapping[str, NDArray[Any]]
 
 VERSION = 1
@@ -92,6 +94,11 @@ def fault(columns: Columns, *, categories: int, needs: int) -> str | None:
     for group in _EQUAL:
         if len({len(columns[name]) for name in group}) > 1:
             return f"{', '.join(group)} differ in length"
+    pixels = columns["image_height"].astype(np.int64) * columns["image_width"]
+    if len(pixels) and not (columns["image_height"].min() > 0 and 0 < pixels.min()):
+        return "image_height or image_width is no number of pixels"
+    if pixels.max(initial=0) > MOST_PIXELS:
+        return "an image has more pixels than any photograph"
     for name, (owner, flat) in _OFFSETS.items():
         if not _are_offsets(columns[name], len(columns[owner]), len(columns[flat])):
             return f"{name} does not divide {flat} among the rows of {owner}"

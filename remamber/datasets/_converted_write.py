@@ -74,7 +74,11 @@ def write_converted(
     """
     for word in (source.name, source.split_by):
         if not _NAME.fullmatch(word):
-            raise UserError(f"'{word}' cannot name a data set or a split", slug="bad_name")
+            raise UserError(
+                f"'{word}' cannot name a data set or whose splits they are",
+                fix=["letters, digits, '+', '-', '.' and '_' only: --name refcoco+ --split-by unc"],
+                slug="bad_name",
+            )
     folder = converted_folder(root, source.name, source.split_by)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -123,7 +127,7 @@ def _write(
     made = tables(source, on_progress)
     making = folder.with_name(f".{folder.name}.making")
     # Left by a process that was killed: the lock says that nobody is at work in it.
-    shutil.rmtree(making, ignore_errors=True)
+    _remove(making)
     try:
         (making / COLUMNS).mkdir(parents=True)
         inside = copy_images or callable(source.images)
@@ -137,16 +141,24 @@ def _write(
         _replace(making, folder)
         return index
     finally:
-        shutil.rmtree(making, ignore_errors=True)
+        _remove(making)
 
 
 def _replace(making: Path, folder: Path) -> None:
     before = folder.with_name(f".{folder.name}.before")
-    shutil.rmtree(before, ignore_errors=True)
-    if folder.exists():
+    _remove(before)
+    if os.path.lexists(folder):
         folder.rename(before)
     making.rename(folder)
-    shutil.rmtree(before, ignore_errors=True)
+    _remove(before)
+
+
+def _remove(path: Path) -> None:
+    """Take a folder away; of a link only the link, never what it leads to."""
+    if path.is_symlink():
+        path.unlink()
+    else:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def _columns(made: Tables, making: Path) -> dict[str, FileOf]:
@@ -172,7 +184,7 @@ def _index(
         categories=made.categories,
         needs=made.needs,
         sources={
-            path: FileOf(bytes=Path(path).stat().st_size, sha256=digest)
+            str(Path(path).absolute()): FileOf(bytes=Path(path).stat().st_size, sha256=digest)
             for path, digest in source.files.items()
         },
         notes=made.notes,
@@ -227,14 +239,13 @@ def _absent(source: Source, root: Path, index: Index) -> int | None:
 
 def _cannot_write(folder: Path, error: OSError) -> UserError:
     full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    closed = error.errno in (errno.EACCES, errno.EPERM, errno.EROFS)
     why = "no space left on the disk" if full else error.strerror or str(error)
+    first = ["free some space and run the same command again"] if full else []
     return UserError(
         f"cannot write converted data to {folder}: {why}",
         where=["nothing was left half-written"],
-        fix=[
-            "free some space and run the same command again" if full else "make it writable",
-            "or --to another folder",
-        ],
+        fix=[*first, *(["make it writable"] if closed else []), "--to DIR: another folder"],
         exit_code=ExitCode.MISSING,
         slug="disk_full" if full else "not_writable",
         path=str(folder),

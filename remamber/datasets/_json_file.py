@@ -39,6 +39,11 @@ def read_json(path: Path) -> ReadFile:
         raise damaged(what, path) from None
     except RecursionError as error:
         raise damaged(f"'{path.name}' is not JSON of annotations ({error})", path) from None
+    except ValueError:
+        what = (
+            f"'{path.name}' is not JSON of annotations (it holds a number of thousands of digits)"
+        )
+        raise damaged(what, path) from None
 
 
 def read_whole(path: Path) -> bytes:

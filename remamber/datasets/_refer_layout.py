@@ -1,5 +1,6 @@
 """Any data set in the REFER layout: instances.json, refs(SPLIT_BY) and COCO's image folder."""
 
+import logging
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -7,14 +8,17 @@ from pathlib import Path
 from remamber.datasets import Image, Mask, Referent
 from remamber.datasets._annotations import Annotations
 from remamber.datasets._decode_worker import Job
-from remamber.datasets._json_file import collector_paused
 from remamber.datasets._outline import Outline, draw
 from remamber.datasets._photographs import Photographs
-from remamber.datasets._refer_files import ReferFiles, locate, read
-from remamber.datasets._refer_index import build_index
+from remamber.datasets._refer_files import ReferFiles, locate
 from remamber.datasets._segmentation import MaskRule
+from remamber.datasets._sources import SourcePlace, read_source
 from remamber.plan.spec import DataSpec
 from remamber.registry import unknown
+
+_LOG = logging.getLogger(__name__)
+_WORDS = {"refer": "refs", "grefs": "grefs"}
+"""How the name of the refs file begins, by shape."""
 
 
 def open_refer(
@@ -24,6 +28,7 @@ def open_refer(
     folder: str,
     split_by: str,
     name: str,
+    shape: str = "refer",
     fingerprint: str | None = None,
     fix: Sequence[str] = (),
 ) -> "ReferFolder":
@@ -35,6 +40,7 @@ def open_refer(
         folder: the data set's folder under the root, such as ``refcoco+``.
         split_by: who made the splits: ``unc``, ``umd`` or ``google``.
         name: what the data set is called in messages.
+        shape: ``refer``, or ``grefs`` where a ref may have one target, several or none.
         fingerprint: of generated data, known from its configuration; None means the sha256
             of both annotation files.
         fix: lines that tell how to get the data set if a part is missing.
@@ -42,17 +48,19 @@ def open_refer(
     Raises:
         UserError: a part is missing (exit 3) or damaged (exit 6).
     """
-    files = locate(root, folder=folder, split_by=split_by, name=name, fix=fix)
-    with collector_paused():
-        content = read(files)
-        index = build_index(content, files)
+    word = _WORDS[shape]
+    files = locate(root, folder=folder, word=word, split_by=split_by, name=name, fix=fix)
+    place = SourcePlace(files.refs, files.images, files.instances, name, split_by)
+    source = read_source(place, shape=shape)
+    for note in source.notes:
+        _LOG.warning("%s: %s", name, note)
     return ReferFolder(
         files,
-        index,
+        source.annotations,
         name=name,
         split_by=split_by,
         mask_rule=spec.mask_rule,
-        fingerprint=fingerprint or content.fingerprint,
+        fingerprint=fingerprint or source.fingerprint,
     )
 
 

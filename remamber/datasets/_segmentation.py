@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pycocotools import mask as coco
 
+from remamber.datasets._shown import shown
+
 Mask = NDArray[np.bool_]
 MaskRule = Literal["union", "eq1"]
 _LONGEST = 8
@@ -134,7 +136,12 @@ def _check_polygon(polygon: Any, height: int, width: int) -> None:  # noqa: ANN4
 
 
 def _is_number(value: Any) -> bool:  # noqa: ANN401
-    return isinstance(value, int | float) and math.isfinite(value)
+    # A whole number may be too large to be compared as a float.
+    return isinstance(value, int) or (isinstance(value, float) and math.isfinite(value))
+
+
+def _is_size(value: Any) -> bool:  # noqa: ANN401
+    return isinstance(value, list) and len(value) == 2 and all(map(_is_number, value))
 
 
 def _expanded(rle: dict[str, Any], height: int, width: int) -> NDArray[np.uint8]:
@@ -145,9 +152,11 @@ def _expanded(rle: dict[str, Any], height: int, width: int) -> NDArray[np.uint8]
 
 def _runs(rle: dict[str, Any], height: int, width: int) -> NDArray[np.int64]:
     """Run lengths down the columns, zeros first, that fill the image exactly."""
-    if list(rle.get("size") or ()) != [height, width]:
+    size = rle.get("size")
+    if not isinstance(size, list | tuple) or list(size) != [height, width]:
+        told = size if _is_size(size) else shown(size)
         raise BadSegmentationError(
-            f"a run-length mask of size {rle.get('size')} in an image of {[height, width]}"
+            f"a run-length mask of size {told} in an image of {[height, width]}"
         )
     counts, pixels = rle.get("counts"), height * width
     if isinstance(counts, str | bytes):
@@ -167,7 +176,8 @@ def _runs(rle: dict[str, Any], height: int, width: int) -> NDArray[np.int64]:
 
 def _decompressed(counts: str | bytes, pixels: int) -> NDArray[np.int64]:
     """Run lengths of COCO's text form: 5 bits a character, a run less the last but one."""
-    raw = counts.encode("latin1", "replace") if isinstance(counts, str) else counts
+    # What is not ASCII becomes a character that is out of the range looked for next.
+    raw = counts.encode("ascii", "xmlcharrefreplace") if isinstance(counts, str) else counts
     bits = np.frombuffer(raw, dtype=np.uint8).astype(np.int64) - 48
     if bits.min(initial=0) < 0 or bits.max(initial=0) > 63:
         raise BadSegmentationError("run lengths that are not in COCO's text form")

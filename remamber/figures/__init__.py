@@ -46,6 +46,26 @@ class Point(NamedTuple):
     speedup: Estimate | None = None
 
 
+class Reading(NamedTuple):
+    """What a model costs on an image: a value in base units, or that it did not fit.
+
+    Attributes:
+        side: of the image, pixels.
+        panel: the condition, as one of ``FigureData.panels``.
+        value: None where there is none.
+        low: lower end of the bar, None for no bar.
+        high: upper end.
+        lost: whether the model ran out of memory.
+    """
+
+    side: int
+    panel: str
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    lost: bool = False
+
+
 class Roofs(NamedTuple):
     """What the machine can do: bytes a second of a copy, operations a second of a product."""
 
@@ -66,6 +86,8 @@ class Series:
         tied: whether it cannot be told from the best row at 5 %.
         curves: curve name -> one curve a seed.
         points: measurements of an implementation.
+        readings: what a model costs by image size, in the figure's metric.
+        growth: panel -> the exponent of that against pixels.
     """
 
     index: int
@@ -76,6 +98,8 @@ class Series:
     tied: bool = False
     curves: Mapping[str, tuple[Curve, ...]] = field(default_factory=dict)
     points: tuple[Point, ...] = ()
+    readings: tuple[Reading, ...] = ()
+    growth: Mapping[str, Estimate] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
 from typing import Any, NamedTuple
 
-from remamber.plan.strict_toml import Layer, nested
+from remamber.plan.strict_toml import Layer, merge, nested
 from remamber.registry import FUSIONS, MODELS, Shelf, unknown
 
 ROW = "row"
@@ -44,9 +44,29 @@ def grid_axes(grid: Mapping[str, Iterable[Any]], *, origin: str) -> list[Axis]:
     ]
 
 
-def row_axis(rows: Mapping[str, Mapping[str, Any]], *, origin: str) -> list[Axis]:
-    """The axis of named rows; none if there are no such rows."""
-    values = {name: (f"{origin} [rows.{name}]", content) for name, content in rows.items()}
+def row_axis(
+    rows: Mapping[str, Mapping[str, Any]],
+    *,
+    origin: str,
+    more: Mapping[str, Mapping[str, Any]],
+) -> list[Axis]:
+    """The axis of named rows; none if there are no such rows.
+
+    Args:
+        rows: name -> what its runs set.
+        origin: where they stand.
+        more: what some of them set besides, at one scale.
+
+    Raises:
+        UserError: there is no row of such a name; the nearest is named.
+    """
+    for name in more:
+        if name not in rows:
+            raise unknown("row", name, rows)
+    values = {
+        name: (f"{origin} [rows.{name}]", merge(content, more.get(name, {})))
+        for name, content in rows.items()
+    }
     return [Axis(ROW, values)] if values else []
 
 

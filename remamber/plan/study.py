@@ -6,13 +6,14 @@ from typing import Annotated, Any, Literal, NamedTuple
 from pydantic import Field, model_validator
 
 from remamber.errors import UserError
-from remamber.plan.data_splits import usual_splits
+from remamber.plan.data_splits import splits_layer
 from remamber.plan.grid import cells, dataset_axis, grid_axes, row_axis
 from remamber.plan.planned import PlannedRun, each_once, with_options
 from remamber.plan.scan_shapes import require_case
+from remamber.plan.sota import SotaView
 from remamber.plan.spec import Positive, RunSpec, Strict
 from remamber.plan.speed import SpeedView
-from remamber.plan.strict_toml import Layer, merge, read_toml, validate
+from remamber.plan.strict_toml import merge, read_toml, validate
 from remamber.plan.unread_fields import require_read
 from remamber.registry import FUSIONS, MODELS, SCAN_ORDERS, TASKS, unknown
 
@@ -24,14 +25,16 @@ class Profile(Strict):
     """A scale at which the same rows run: its seeds and what it sets in the run.
 
     ``datasets`` are those on which every row runs, each with what it sets in ``data`` besides
-    its name, such as its splits; without them the run's own is the only one. ``jobs`` runs go
-    side by side with ``threads`` each, unless the command line says otherwise; without
-    ``threads`` they share the cores. ``only`` leaves out all other rows of the grid, again unless
-    the command line names some.
+    its name, such as its splits; without them the run's own is the only one. ``rows`` are what
+    named rows set at this scale besides what they always set. ``jobs`` runs go side by side with
+    ``threads`` each, unless the command line says otherwise; without ``threads`` they share the
+    cores. ``only`` leaves out all other rows of the grid, again unless the command line names
+    some.
     """
 
     summary: str
     datasets: dict[str, dict[str, Any]] = {}
+    rows: dict[str, dict[str, Any]] = {}
     only: tuple[str, ...] = ()
     seeds: tuple[Annotated[int, Field(ge=0)], ...] = (0,)
     bounds: bool = True
@@ -90,11 +93,12 @@ class Question(Strict):
 
 
 class Analysis(Question):
-    """The question of a study of accuracy."""
+    """The question of a study of accuracy; ``sota`` adds a table of published systems."""
 
     published: str | None = None
     published_dataset: str | None = None
     table: TableView
+    sota: SotaView | None = None
 
 
 class KernelsView(Strict):
@@ -260,7 +264,7 @@ def planned_runs(experiment: Experiment, choices: Choices, *, origin: str) -> li
     chosen = data.get("name") if isinstance(data, dict) else None
     axes = [
         *dataset_axis(profile.datasets, origin=place, chosen=chosen),
-        *row_axis(experiment.rows, origin=origin),
+        *row_axis(experiment.rows, origin=origin, more=profile.rows),
         *grid_axes(experiment.grid, origin=origin),
     ]
     found: list[PlannedRun] = []
@@ -269,7 +273,7 @@ def planned_runs(experiment: Experiment, choices: Choices, *, origin: str) -> li
             layers = [
                 (origin, experiment.run),
                 (f"{place}]", profile.run),
-                *_usual(chosen),
+                *splits_layer(chosen),
                 *cell.layers,
                 ("the command line", merge(choices.overrides, {"seed": seed})),
             ]
@@ -278,12 +282,6 @@ def planned_runs(experiment: Experiment, choices: Choices, *, origin: str) -> li
             require_read(spec.model.name, row=cell.layers, asked=layers[-1])
             found.append(PlannedRun(spec, cell.row))
     return each_once(with_options(found))
-
-
-def _usual(dataset: str | None) -> list[Layer]:
-    """The splits of the data set that the command line names, if they are not RefCOCO's."""
-    splits = usual_splits(dataset) if dataset is not None else None
-    return [(f"the splits of {dataset}", {"data": {"splits": splits}})] if splits else []
 
 
 def require_entries(spec: RunSpec) -> None:

@@ -60,9 +60,7 @@ def speed_provenance(results: SpeedResults) -> tuple[Section, ...]:
     command = results.runs.command or each(records, lambda r: r.command)
     models = tuple((label, key) for key, label in results.labels.items())
     details = dict.fromkeys(name for r in records for name in r.environment.details)
-    said = tuple(
-        (n, each(records, lambda r, n=n: r.environment.details.get(n, ""))) for n in details
-    )  # type: ignore[misc]
+    said = tuple((name, each(records, _detail(name))) for name in details)
     sections = (
         Section(title="Command", lines=(("command", command),)),
         Section(title="Runs", lines=tuple((r.run_id, _run(r)) for r in records)),
@@ -114,8 +112,8 @@ def _scope(results: SpeedResults) -> str:
 def _memory(results: SpeedResults) -> str:
     if results.on_gpu:
         return (
-            "Memory is that of a process of its own: needed and peak are the allocator's over a warm"
-            " iteration, activations what that is above what was there before it, process the"
+            "Memory is that of a process of its own: needed and peak are the allocator's over a"
+            " warm iteration, activations what that is above what was there before it, process the"
             " resident set on the host."
         )
     return (

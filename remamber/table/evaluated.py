@@ -1,5 +1,6 @@
 """The metrics of one evaluated model: by protocol and split, with intervals over images."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -65,24 +66,32 @@ def _scored(split: str, counts: ExpressionCounts) -> ScoredSplit:
         expressions=len(counts.key),
         images=images,
         no_target=no_target,
-        scores=_scores(split, counts, metrics, images),
+        scores=mean_scores(split, [counts], metrics),
     )
 
 
-def _scores(
-    split: str, counts: ExpressionCounts, metrics: tuple[str, ...], images: int
+def mean_scores(
+    split: str, counts: Sequence[ExpressionCounts], metrics: Sequence[str]
 ) -> tuple[Score, ...]:
+    """The metrics of a split as means over runs; those that it does not define are left out.
+
+    Args:
+        split: names the resamples.
+        counts: one entry a run, all over the same expressions.
+        metrics: what to compute.
+    """
+    images = len(np.unique(counts[0].image))
     if not images:
         return ()
-    sums = image_sums([counts], metrics)
+    sums = image_sums(counts, metrics)
     # A share of the expressions without a target means nothing where all have one.
     defined = sums.denominator[0].sum(axis=-1) > 0
     metrics = tuple(m for m, is_defined in zip(metrics, defined, strict=True) if is_defined)
     sums = ImageSums(sums.numerator[:, defined], sums.denominator[:, defined])
-    values = metric_values(sums)[0]
+    values = metric_values(sums).mean(axis=0)
     if images < 2:
         return tuple(Score(m, float(v), None, None) for m, v in zip(metrics, values, strict=True))
     times = resampled_images(images, draws=DRAWS, generator=generator_for(split))
-    low, high = percentile_interval(resampled_values(sums, times)[0])
+    low, high = percentile_interval(resampled_values(sums, times).mean(axis=0))
     rows = zip(metrics, values, low, high, strict=True)
     return tuple(Score(m, float(v), float(a), float(b)) for m, v, a, b in rows)

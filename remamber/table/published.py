@@ -55,6 +55,23 @@ def load_published(path: Path, dataset: str | None) -> Published:
     Raises:
         UserError: the file is missing, lacks a column or holds a value that is no percentage.
     """
+    return {
+        (line["split"], line["metric"], line["variant"]): _fraction(line["value"], path)
+        for line in read_lines(path, COLUMNS)
+        if dataset is None or line["dataset"] == dataset
+    }
+
+
+def read_lines(path: Path, columns: tuple[str, ...]) -> list[dict[str, str]]:
+    """The lines of a CSV that ships with the analyses.
+
+    Args:
+        path: the file; lines that begin with # are comments.
+        columns: its header.
+
+    Raises:
+        UserError: the file is missing or has another header.
+    """
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
@@ -67,13 +84,9 @@ def load_published(path: Path, dataset: str | None) -> Published:
         ) from error
     lines = [line for line in text.splitlines() if line and not line.startswith("#")]
     reader = csv.DictReader(lines)
-    if tuple(reader.fieldnames or ()) != COLUMNS:
-        raise _malformed(path, f"the header is not {','.join(COLUMNS)}")
-    return {
-        (line["split"], line["metric"], line["variant"]): _fraction(line["value"], path)
-        for line in reader
-        if dataset is None or line["dataset"] == dataset
-    }
+    if tuple(reader.fieldnames or ()) != columns:
+        raise _malformed(path, f"the header is not {','.join(columns)}")
+    return list(reader)
 
 
 def is_same_dataset(published: str | None, name: str) -> bool:

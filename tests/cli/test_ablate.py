@@ -28,29 +28,29 @@ def test_every_row_runs_is_reported_and_the_same_command_again_reuses_it(scans, 
     assert said.status == 0, said.err
     done = runs_done(tmp_path)
     assert len(done) == 6, "five rows and the bounds"
-    for name in ("scans.md", "scans.html", "scans/table.csv", "scans/results.json"):
+    for name in ("scans-refcoco.md", "scans-refcoco.html", "scans-refcoco/table.csv"):
         assert (tmp_path / "reports" / name).is_file()
     assert "Channel-Spatial" in said.out
-    assert str(tmp_path / "reports" / "scans.html") in said.err
+    assert str(tmp_path / "reports" / "scans-refcoco.html") in said.err
     assert "0 of 5 runs reused; 5 to do" in said.err
     assert "[3/6 parallel] done mIoU 38.2 in " in said.err
 
-    results = (tmp_path / "reports" / "scans" / "results.json").read_bytes()
+    results = (tmp_path / "reports" / "scans-refcoco" / "results.json").read_bytes()
     again = scans()
     assert again.status == 0 and again.out == said.out
     assert "5 of 5 runs reused" in again.err
     assert runs_done(tmp_path) == done
-    assert (tmp_path / "reports" / "scans" / "results.json").read_bytes() == results
+    assert (tmp_path / "reports" / "scans-refcoco" / "results.json").read_bytes() == results
     quiet = scans("-q")
     assert [line.split()[0] for line in quiet.err.splitlines()] == ["md", "html"]
 
 
 def test_the_command_line_stands_in_the_study_and_the_fingerprint_in_the_specs(scans, tmp_path):
     scans("--only", "channel")
-    runs = json.loads((tmp_path / "runs" / "studies" / "scans-quick.json").read_text())
+    runs = json.loads((tmp_path / "runs" / "studies" / "scans-refcoco.json").read_text())
     assert runs["status"] == "finished"
     assert runs["command"].startswith("remamber-bench ablate scans --data refcoco")
-    assert len(runs["run_ids"]) == 1 and runs["bounds_id"].startswith("bounds-refcoco")
+    assert len(runs["run_ids"]) == 1 and runs["bounds_ids"][0].startswith("bounds-refcoco")
     record = tmp_path / "runs" / runs["run_ids"][0] / "record.json"
     assert len(json.loads(record.read_text())["spec"]["data"]["fingerprint"]) == 64
 
@@ -83,7 +83,7 @@ def test_a_failed_row_is_told_kept_and_the_report_written(scans, tmp_path):
     assert "Traceback of the broken run" in said.err
     assert "error: parallel failed: the run was killed by signal 9 (SIGKILL)" in said.err
     assert "stderr.log" in said.err
-    assert (tmp_path / "reports" / "scans.md").is_file()
+    assert (tmp_path / "reports" / "scans-refcoco.md").is_file()
     again = scans()
     assert again.status == 0 and "3 of 5 runs reused; 2 to do" in again.err
 
@@ -147,13 +147,27 @@ def test_emit_prints_one_exact_command_a_run(scans, tmp_path):
     assert "2 of 2 runs reused" in scans("--only", "channel", "--only", "spatial").err
 
 
+@pytest.mark.parametrize(("given", "asked"), [((), None), (("--workers", "0"), 0)])
+def test_the_number_of_decoding_processes_reaches_a_run_and_not_its_name(
+    scans, tmp_path, given, asked
+):
+    said = scans("--launcher", "emit", "--only", "channel", *given)
+    assert said.status == 0, said.err
+    names = {path.parent.name for path in (tmp_path / "runs").glob("remamber-*/request.json")}
+    (name,) = names
+    content = json.loads((tmp_path / "runs" / name / "request.json").read_text())
+    assert content["place"]["loaders"] == asked
+    assert "loaders" not in content["spec"]["data"]
+
+
 def runs_folder_records(folder: Path) -> list[Path]:
     return list((folder / "runs").glob("*/record.json"))
 
 
 def test_the_profile_follows_the_data(bench, data_root, scans):
     given = ("--data", "refcoco", "--data-root", str(data_root), "-n", "--json")
-    paper = json.loads(bench("ablate", "scans", *given, "--only", "channel").out)
+    here = ("--set", "model.text.name=word", "--set", "model.start=none")
+    paper = json.loads(bench("ablate", "scans", *given, *here, "--only", "channel").out)
     assert paper["profile"] == "paper" and paper["runs"][0]["steps"] % 50 == 0
     quick = json.loads(scans("-n", "--json").out)
     assert quick["profile"] == "quick" and quick["runs"][0]["steps"] == quick_steps()
@@ -166,7 +180,7 @@ def test_a_study_of_ones_own_gets_a_plain_report(bench, data_root, tmp_path):
     place = ("--data", "refcoco", "--data-root", str(data_root), "--profile", "quick")
     said = bench("ablate", str(path), *place, "--only", "channel", "--only", "spatial")
     assert said.status == 0, said.err
-    assert (tmp_path / "reports" / "mine.md").is_file()
+    assert (tmp_path / "reports" / "mine-refcoco.md").is_file()
 
 
 def wait_for(stream, text: str) -> str:

@@ -33,7 +33,7 @@ def test_fusion_reuses_the_full_twister_of_scans(ablate, tmp_path):
     assert "1 of 4 runs reused; 3 to do" in said.err
     for label in ("Attention", "In-Context", "Adaptation", "Mamba Twister"):
         assert label in said.out
-    assert "(paper 71.6" in (tmp_path / "reports" / "fusion.md").read_text()
+    assert "(paper 71.6" in (tmp_path / "reports" / "fusion-refcoco.md").read_text()
     assert "1 of 3 runs reused; 2 to do" in ablate("features").err
 
 
@@ -44,10 +44,10 @@ def test_all_runs_the_union_once_and_writes_three_reports(ablate, tmp_path):
     done = runs_done(tmp_path)
     assert len(done) == len(set(done)) == 11, "ten rows and the bounds"
     for study, rows in STUDIES.items():
-        runs = json.loads((tmp_path / "runs" / "studies" / f"{study}-quick.json").read_text())
+        runs = json.loads((tmp_path / "runs" / "studies" / f"{study}-refcoco.json").read_text())
         assert len(runs["run_ids"]) == rows and runs["status"] == "finished"
-        assert (tmp_path / "reports" / f"{study}.md").is_file()
-        assert str(tmp_path / "reports" / f"{study}.html") in said.err
+        assert (tmp_path / "reports" / f"{study}-refcoco.md").is_file()
+        assert str(tmp_path / "reports" / f"{study}-refcoco.html") in said.err
         assert f"{rows} of {rows} runs reused" in ablate(study).err
     assert "scans channel-spatial" in said.err, "a shared run has one name"
     assert "Channel-Spatial" in said.out and "In-Context" in said.out and "Image+Local" in said.out
@@ -79,7 +79,7 @@ def test_a_failed_row_of_all_is_a_row_in_its_report(ablate, tmp_path):
     said = ablate("all", words="spatial=error")
     assert said.status == 4
     assert "error: scans spatial failed: it broke" in said.err
-    assert all((tmp_path / "reports" / f"{study}.md").is_file() for study in STUDIES)
+    assert all((tmp_path / "reports" / f"{study}-refcoco.md").is_file() for study in STUDIES)
 
 
 def test_a_missing_text_encoder_is_refused_before_anything_runs(ablate, tmp_path, monkeypatch):
@@ -139,4 +139,4 @@ def test_a_fusion_of_another_package_is_listed_and_can_be_a_row(tmp_path, data_r
     lines = done.stdout.splitlines()
     assert any(line.split()[:1] == ["mine"] and "other_fusions:Mine" in line for line in lines)
     assert any("mine" in line and "71.6" not in line for line in lines[len(FUSIONS.names()) :])
-    assert (tmp_path / "reports" / "fusion.md").read_text().count("mine") > 0
+    assert (tmp_path / "reports" / "fusion-refcoco.md").read_text().count("mine") > 0

@@ -9,7 +9,23 @@ import time
 
 import pytest
 
-COMMANDS = ["", "ablate", "speed", "report", "weights", "new", "list", "doctor"]
+COMMANDS = [
+    "",
+    "ablate",
+    "evaluate",
+    "speed",
+    "compare",
+    "report",
+    "data",
+    "data list",
+    "data check",
+    "data convert",
+    "data synth",
+    "weights",
+    "new",
+    "list",
+    "doctor",
+]
 HEAVY = ("torch", "transformers", "numba", "numpy", "pandas", "plotly", "scipy")
 
 
@@ -37,7 +53,7 @@ def test_help_fits_80_columns_has_examples_and_every_exit_code(command):
     else:
         assert "Start here:" in text
         listed = re.findall(r"^│ (\w+) ", text.partition("Commands")[2], re.M)
-        assert listed == COMMANDS[1:]
+        assert listed == [name for name in COMMANDS[1:] if " " not in name]
 
 
 def test_the_first_panel_of_ablate_has_at_most_six_options():

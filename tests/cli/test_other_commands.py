@@ -11,6 +11,7 @@ LISTS = {
     "models": "remamber",
     "variants": "twister",
     "scans": "channel-spatial",
+    "keys": "model.fusion.cube",
     "datasets": "synth-refcoco",
     "metrics": "mIoU",
     "launchers": "local",
@@ -53,13 +54,13 @@ def test_runs_are_listed_and_reported_again_without_running(scans, bench, tmp_pa
     scans("--only", "channel", "--only", "spatial")
     rows = json.loads(bench("list", "runs", "--json").out)["runs"]
     assert [row["status"] for row in rows] == ["ok"] * 3
-    first = (tmp_path / "reports" / "scans" / "results.json").read_bytes()
+    first = (tmp_path / "reports" / "scans-refcoco" / "results.json").read_bytes()
     log = (tmp_path / "runs" / "fake_runner.log").read_bytes()
 
     said = bench("report", "--out", "again", "--format", "json,csv")
     assert said.status == 0 and "Channel only" in said.out
-    assert (tmp_path / "again" / "scans" / "results.json").read_bytes() == first
-    assert not (tmp_path / "again" / "scans.html").exists()
+    assert (tmp_path / "again" / "scans-refcoco" / "results.json").read_bytes() == first
+    assert not (tmp_path / "again" / "scans-refcoco.html").exists()
     assert (tmp_path / "runs" / "fake_runner.log").read_bytes() == log
     assert json.loads(bench("report", "scans", "--json").out) == json.loads(first)
 
@@ -103,3 +104,21 @@ def test_doctor_gives_a_fix_for_what_is_missing(bench, data_root, monkeypatch):
     rest = lines[missing + 1 :]
     hanging = rest[: next(n for n, line in enumerate(rest) if not line.startswith(" "))]
     assert any(line.split()[0] == "fix" for line in hanging)
+    assert any("data list --explain refcocog" in line for line in hanging)
+
+
+def test_doctor_speaks_of_other_data_sets_only_where_they_are_there(bench, data_root):
+    others = {"grefcoco", "refclef", "phrasecut"}
+    names = {check["name"] for check in doctored(bench, data_root)}
+    assert {"refcoco", "refcoco+", "refcocog"} <= names
+    assert not names & others
+    (data_root / "grefcoco").mkdir()
+    (data_root / "grefcoco" / "instances.json").write_text("{}")
+    checks = {check["name"]: check for check in doctored(bench, data_root)}
+    assert checks.keys() & others == {"grefcoco"}
+    assert checks["grefcoco"]["state"] == "warning"
+    assert "grefs(unc).json" in checks["grefcoco"]["found"]
+
+
+def doctored(bench, data_root):
+    return json.loads(bench("doctor", "--json", "--data-root", str(data_root)).out)["checks"]

@@ -40,6 +40,22 @@ def test_a_line_says_step_loss_metric_pace_and_time_left():
     assert line == "[2/5 spatial] step 340/700 loss 0.61 mIoU 38.2 0.11 s/step eta 43s"
 
 
+def test_scoring_says_how_much_is_left_from_the_second_batch_on():
+    progress = five()
+
+    def score(done: int, now: float, what: str = "val") -> str:
+        event = Event(kind="evaluate", run_id="r", what=what, done=done, total=1000)
+        progress.hear(0, event, now=now)
+        return progress.runs[0].line(now)
+
+    assert score(16, 10.0) == "scoring val 16/1000"
+    assert score(100, 52.0) == "scoring val 100/1000 eta 7m30s"
+    assert score(200, 102.0, what="testA") == "scoring testA 200/1000 eta 6m40s"
+    assert progress.runs[0].line(112.0) == "scoring testA 200/1000 eta 6m30s"
+    # Another pass begins at the start.
+    assert score(16, 120.0) == "scoring val 16/1000"
+
+
 def test_the_time_left_counts_runs_that_have_not_started():
     progress = five()
     progress.hear(0, Event(kind="start", run_id="r", total=100), now=0.0)

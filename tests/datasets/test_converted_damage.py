@@ -1,6 +1,8 @@
 """Converted data that are damaged: found at opening, by their hashes, or where they are met."""
 
 import json
+import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -116,6 +118,50 @@ def test_another_version_of_the_layout_says_to_convert_again(small):
     with pytest.raises(UserError, match="version 2 of the layout, not 1") as caught:
         opened(small.root)
     assert "data convert again" in caught.value.fix[0]
+
+
+@pytest.mark.parametrize(("value", "says"), [(-5, "no number of pixels"), (2**30, "more pixels")])
+def test_a_size_that_no_photograph_has_is_refused_when_the_set_is_opened(small, value, says):
+    path = convert(small).folder / "columns" / "image_height.npy"
+    column = np.load(path)
+    column[1] = value
+    np.save(path, column)
+    with pytest.raises(UserError, match=says) as caught:
+        opened(small.root)
+    assert caught.value.exit_code == ExitCode.DAMAGED
+
+
+def test_another_kind_of_file_under_a_columns_name_is_refused(small):
+    folder = convert(small).folder
+    path = folder / "columns" / "ref_id.npy"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("x.npy", b"")
+    index = json.loads((folder / "index.json").read_text())
+    index["columns"]["ref_id"]["bytes"] = path.stat().st_size
+    (folder / "index.json").write_text(json.dumps(index))
+    with pytest.raises(UserError, match="'ref_id.npy' cannot be read") as caught:
+        opened(small.root)
+    assert caught.value.exit_code == ExitCode.DAMAGED
+
+
+@pytest.mark.parametrize("name", ["converted(unc)", ".converted(unc).making"])
+def test_a_link_in_the_way_is_taken_away_and_what_it_leads_to_is_left_alone(small, name):
+    precious = small.root / "precious"
+    precious.mkdir()
+    (precious / "file").write_text("kept")
+    (small.root / "refcoco" / name).symlink_to(precious)
+    assert convert(small).anew
+    assert [path.name for path in precious.iterdir()] == ["file"]
+    folder = small.root / "refcoco"
+    assert not [path for path in folder.iterdir() if path.is_symlink()]
+    assert opened(small.root).refs("train")
+
+
+def test_what_it_was_converted_from_is_known_from_any_folder(small, monkeypatch):
+    monkeypatch.chdir(small.root)
+    source = read_source(SourcePlace(Path("refcoco")), shape="refer")
+    index = write_converted(source, small.root, shape="refer").index
+    assert set(index.sources) == {str(small.instances), str(small.refs)}
 
 
 def test_changed_raw_files_beside_the_converted_ones_are_warned_of(small, caplog):

@@ -138,13 +138,17 @@ def cut(table, key):
             lambda c: c["annotations"][0].update(segmentation=7),
             "'segmentation' is 7, expected list or dict",
         ),
-        (lambda c: c["images"][0].update(file_name="../../x.jpg"), "leaves the image folder"),
-        (lambda c: c["images"][0].update(file_name="/etc/x.jpg"), "leaves the image folder"),
-        (
-            lambda c: c["annotations"].append(c["annotations"][3]),
-            "1 ids of annotations stand twice",
-        ),
-        (lambda c: c["images"].append(c["images"][0]), "1 ids of images stand twice"),
+        (lambda c: c["images"][0].update(file_name="../../x.jpg"), "leaves its folder"),
+        (lambda c: c["images"][0].update(file_name="/etc/x.jpg"), "leaves its folder"),
+        (lambda c: c["images"][0].update(file_name="x" * 300), "cannot name a file"),
+        (lambda c: c["images"][0].update(file_name="\ud800.jpg"), "cannot name a file"),
+        (lambda c: c["images"][0].update(height=2**40), "which is no number of pixels"),
+        (lambda c: c["images"][0].update(height=-3), "'height' is -3, which is no number of"),
+        (lambda c: c["images"][0].update(height=60_000, width=60_000), "60000x60000 pixels"),
+        (lambda c: c["images"][0].update(id=2**70), "'id' is a number of 71 bits, expected int"),
+        (lambda c: c["images"][0].update(id=True), "'id' is True, expected int"),
+        (lambda c: c["annotations"].append(c["annotations"][3]), "of annotations stands twice"),
+        (lambda c: c["images"].append(c["images"][0]), "of images stands twice"),
     ],
 )
 def test_instances_of_a_wrong_structure_are_named_by_row(small, instances, change, reason):
@@ -171,9 +175,12 @@ def test_instances_that_hold_a_list_are_refused(small):
         (lambda r: r.append(None), "a NoneType where a dict should be"),
         (lambda r: r[1]["sentences"][0].pop("sent_id"), r"refs\[1\]: sentences\[0\]: no 'sent_id'"),
         (lambda r: r[1].update(sentences="red ball"), "'sentences' is 'red ball', expected list"),
-        (lambda r: r[1].update(sentences=["red ball"]), "a str where a dict should be"),
+        (lambda r: r[1].update(sentences=["red ball"]), "a str where a sentence should be"),
         (lambda r: [r[0]["sentences"][0].pop(k) for k in ("raw", "sent")], "no 'raw'"),
-        (lambda r: r.append(r[0]), "1 ids of refs stand twice, such as 0"),
+        (lambda r: r.append(r[0]), "ref 0 stands twice"),
+        (lambda r: r[1]["sentences"][0].update(needs=[[1]]), "'needs' is not a list of text"),
+        (lambda r: r[1]["sentences"][0].update(sent="a \ud800"), "ref 1 holds half a character"),
+        (lambda r: r[1].update(ref_id=2**70), "'ref_id' is a number of 71 bits"),
     ],
 )
 def test_refs_of_a_wrong_structure_are_named_by_row(small, refs, change, reason):
@@ -224,7 +231,6 @@ def test_refs_that_do_not_fit_are_counted(small, refs, change, reason):
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (lambda a: a.update(category_id=99), "of a category that is not there"),
         (lambda a: a.update(segmentation=[[1, 2, 3, 4]]), "fewer than three points"),
         (lambda a: a.update(segmentation=[]), "fewer than three points"),
     ],
@@ -262,4 +268,41 @@ def test_annotations_without_an_image_are_counted_and_images_without_annotations
     instances["images"].append({**instances["images"][0], "id": 98})
     small.instances.write_text(json.dumps(instances))
     assert open_dataset(DataSpec(name="refcoco"), DataPlace(root=small.root)).refs("train")
-    assert "1 annotations are in images that the file does not list: unused" in caplog.text
+    assert "annotations in images that the file does not list, not used: 1" in caplog.text
+
+
+def test_a_category_that_no_list_names_is_warned_of(small, instances, caplog):
+    instances["annotations"][0]["category_id"] = 99
+    small.instances.write_text(json.dumps(instances))
+    assert open_dataset(DataSpec(name="refcoco"), DataPlace(root=small.root)).refs("train")
+    assert "refs of a category that 'instances.json' does not name: 1" in caplog.text
+
+
+def test_a_split_without_a_name_is_refused(small, refs):
+    refs[0]["split"] = ""
+    small.refs.write_bytes(pickle.dumps(refs))
+    assert "1 of" in damage(small).what
+    assert "stand in no split" in damage(small).what
+
+
+def test_a_sentence_without_a_word_is_left_out_and_said(small, refs, caplog):
+    refs[0]["sentences"][0].update(sent="", raw=" ")
+    small.refs.write_bytes(pickle.dumps(refs))
+    opened = open_dataset(DataSpec(name="refcoco"), DataPlace(root=small.root))
+    assert len(opened.refs("train")[0].expressions) == 1
+    assert "expressions without a word left out: 1" in caplog.text
+
+
+def test_a_value_that_doubles_itself_is_refused_before_it_is_written_out(small, refs):
+    doubled = []
+    for _ in range(60):
+        doubled = [doubled, doubled]
+    refs[0]["sentences"][0]["needs"] = [doubled]
+    small.refs.write_bytes(pickle.dumps(refs))
+    assert "'needs' is not a list of text" in damage(small).what
+
+
+def test_a_number_of_thousands_of_digits_is_refused(small):
+    text = small.instances.read_text().replace('"height": 72', f'"height": {"9" * 5000}', 1)
+    small.instances.write_text(text)
+    assert "a number of thousands of digits" in damage(small).what

@@ -263,7 +263,7 @@ def test_a_thin_polygon_is_said_once_when_the_set_is_opened(small, caplog):
         lambda content: content["annotations"][0]["segmentation"].append([1, 2, 3, 4]),
     )
     opened(small.root)
-    assert "1 polygons of fewer than three points" in caplog.text
+    assert "polygons of fewer than three points, which enclose nothing: 1" in caplog.text
 
 
 def test_the_garbage_collector_is_left_as_it_was(small):

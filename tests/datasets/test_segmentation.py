@@ -153,6 +153,25 @@ def test_run_lengths_of_every_shape_are_the_same_text(blob):
         assert run_lengths(segmentation, 13, 21) == (packed["counts"], None)
 
 
+@pytest.mark.parametrize(
+    "segmentation",
+    [
+        {"size": 5, "counts": [16]},
+        {"size": "ab", "counts": [16]},
+        {"size": [[4], [4]], "counts": [16]},
+        {"size": [4, 4], "counts": "\u4e2d"},
+        [[10**400, 1, 2, 3, 4, 5]],
+        [[float("inf"), 1, 2, 3, 4, 5]],
+    ],
+    ids=range(6),
+)
+def test_values_that_json_may_hold_and_no_mask_has_are_refused(segmentation):
+    with pytest.raises(BadSegmentationError):
+        decode(segmentation, 4, 4)
+    with pytest.raises(BadSegmentationError):
+        run_lengths(segmentation, 4, 4)
+
+
 @pytest.mark.parametrize("counts", [b"", b"00", b"`", b"oooooo0", b"0" * 5, b"\xff", b"1O4"])
 def test_run_lengths_that_do_not_fill_the_image_are_refused_and_never_copied(counts):
     segmentation = {"size": [4, 4], "counts": counts}

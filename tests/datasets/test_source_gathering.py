@@ -14,7 +14,7 @@ from remamber.datasets._annotations import ImageEntry
 from remamber.datasets._segmentation import decode
 from remamber.datasets._sources import SourcePlace
 from remamber.datasets._sources._gathering import Gathering, size
-from remamber.datasets._sources._pictures import mask_of
+from remamber.datasets._sources._pictures import mask_of, read_bytes
 from remamber.datasets._sources._place import called, hinted
 from remamber.datasets._sources._rows import WrongRowError, file_name
 from remamber.errors import ExitCode, UserError
@@ -77,7 +77,7 @@ def test_a_ref_in_another_image_than_its_annotation_is_refused(gathering):
 def test_a_target_of_two_points_is_refused(gathering):
     gathering.add_mask(4, 7, [[1.0, 2.0, 3.0, 4.0]])
     gathering.add_ref(ref(ann_ids=(4,)))
-    assert "have no polygon of three points" in problem(gathering)
+    assert "have polygons of fewer than three points only" in problem(gathering)
 
 
 def test_nothing_at_all_is_refused(gathering):
@@ -137,12 +137,21 @@ def test_only_umds_refcocog_has_a_test_split():
         called(place, ["refcocog"], splits=["train", "val"])
 
 
-@pytest.mark.parametrize(
-    "name", ["../a.jpg", "/etc/passwd", "a/../../b.jpg", "", "a\0.jpg", "..\\b"]
-)
+@pytest.mark.parametrize("name", ["../a.jpg", "/etc/passwd", "a/../../b.jpg", "a\0.jpg", "..\\b"])
 def test_a_file_name_that_leaves_its_folder_is_refused(name):
     with pytest.raises(WrongRowError, match="leaves its folder"):
         file_name({"name": name}, "name")
+
+
+@pytest.mark.parametrize("name", ["", ".", "\ud800.jpg", "x" * 256, "a/" + "\u00e9" * 128])
+def test_a_name_that_no_file_can_have_is_refused(name):
+    with pytest.raises(WrongRowError, match="cannot name a file"):
+        file_name({"name": name}, "name")
+
+
+def test_names_in_any_script_are_read():
+    name = "\u5199\u771f/\u00e9" + "t\u00e9.jpg"
+    assert file_name({"name": name}, "name") == name
 
 
 @pytest.mark.parametrize(
@@ -175,6 +184,26 @@ def test_a_mask_that_unpacks_to_more_than_a_photograph_is_refused():
     png = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0"))
     with pytest.raises(WrongRowError, match="the mask (has 60000x60000|cannot be read)"):
         mask_of(png, "the mask")
+
+
+def test_a_picture_in_a_format_that_starts_other_programs_is_not_opened():
+    page = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 6 4\n%%EndComments\nshowpage\n"
+    assert Image.open(io.BytesIO(page)).format == "EPS"
+    with pytest.raises(WrongRowError, match="the mask cannot be read"):
+        mask_of(page, "the mask")
+
+
+def test_a_picture_larger_than_any_mask_is_not_read(tmp_path):
+    path = tmp_path / "0.png"
+    with path.open("wb") as stream:
+        stream.truncate(2**26 + 1)
+    with pytest.raises(WrongRowError, match="the mask has 67,108,865 bytes, 67,108,864 is the"):
+        read_bytes(path, "the mask")
+
+
+def test_expressions_of_one_id_are_counted():
+    gathering = gathered(ref(1), ref(2))
+    assert not any("whose id another one has" in note for note in notes_of(gathering))
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA", "I;16"])

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import shlex
 import zipfile
 
 import pytest
@@ -142,7 +143,7 @@ def test_a_mixed_file_of_seqtr_gives_the_splits_of_one_set(content, tmp_path):
         ({"expressions": [1]}, "'expressions' is not a list of text"),
         ({"expressions": []}, "have no sentence"),
         ({"height": 0}, "'height' is 0, which is no number of pixels"),
-        ({"mask": [[1.0, 2.0, 3.0, 4.0]]}, "have no polygon of three points"),
+        ({"mask": [[1.0, 2.0, 3.0, 4.0]]}, "have polygons of fewer than three points only"),
     ],
 )
 def test_a_damaged_row_of_seqtr_says_where(change, problem, content, tmp_path):
@@ -252,7 +253,10 @@ def test_an_archive_is_refused_with_the_command_that_unpacks_it(tmp_path):
     assert recognised(path) == "archive"
     error = refused(path)
     assert error.exit_code == ExitCode.USAGE
-    assert error.fix[0] == f"unzip '{path}' -d '{tmp_path / 'refcoco'}'"
+    assert shlex.split(error.fix[0]) == ["unzip", str(path), "-d", str(tmp_path / "refcoco")]
+    quoted = path.rename(tmp_path / "it's here; rm x.zip")
+    assert shlex.split(refused(quoted).fix[0])[1] == str(quoted)
+    quoted.rename(path)
     assert [found.name for found in tmp_path.iterdir()] == ["refcoco.zip"]
     tar = tmp_path / "mdetr_annotations.tar.gz"
     tar.write_bytes(b"")

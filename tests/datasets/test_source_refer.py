@@ -65,13 +65,13 @@ def test_a_folder_of_another_name_needs_the_data_sets_name(small):
 def test_splits_of_two_makers_beside_each_other_are_never_mixed(small):
     other = small.refs.with_name("refs(umd).p")
     other.write_bytes(small.refs.read_bytes())
-    with pytest.raises(UserError, match="refs of several splits") as caught:
+    with pytest.raises(UserError, match="holds several splits") as caught:
         read(small.root / "refcoco")
     assert caught.value.exit_code == ExitCode.USAGE
     assert [line.rpartition(" ")[2] for line in caught.value.fix] == ["umd", "unc"]
     assert read(small.root / "refcoco", split_by="umd").split_by == "umd"
     assert read(other).split_by == "umd"
-    with pytest.raises(UserError, match=r"no refs\(google\).p") as caught:
+    with pytest.raises(UserError, match=r"no 'refs\(google\).p'") as caught:
         read(small.root / "refcoco", split_by="google")
     assert caught.value.exit_code == ExitCode.MISSING
 

@@ -10,15 +10,17 @@ from remamber.errors import UserError
 from remamber.launch import Cost, Errand, makespan, plan_launch, steps_within
 from remamber.launch._costs import cost_key, known_costs, read_notebook, remember, timed_costs
 from remamber.launch._plan import budget_steps, make_plan, steps_of
-from remamber.plan.spec import FusionSpec, ModelSpec, RunSpec, TrainSpec
+from remamber.plan.spec import DataSpec, FusionSpec, ModelSpec, RunSpec, TrainSpec
 from remamber.record.store import Store
 from remamber.tasks._optimiser import length_of
 
 SIZES = {
-    "train": SplitSize(refs=100, expressions=290),
-    "val": SplitSize(refs=110, expressions=320),
-    "testA": SplitSize(0, 0),
-    "testB": SplitSize(0, 0),
+    DataSpec(): {
+        "train": SplitSize(refs=100, expressions=290),
+        "val": SplitSize(refs=110, expressions=320),
+        "testA": SplitSize(0, 0),
+        "testB": SplitSize(0, 0),
+    }
 }
 
 
@@ -68,7 +70,7 @@ def test_an_epoch_is_counted_in_refs_and_drops_the_incomplete_batch(errand):
 @pytest.mark.parametrize("length", [{"epochs": 1}, {"epochs": 50}, {"steps": 7}], ids=str)
 def test_the_plan_and_the_trainer_count_the_same_steps(refs, length):
     spec = spec_of("channel", batch=32, **length)
-    sizes = {"train": SplitSize(refs, 3 * refs)}
+    sizes = {DataSpec(): {"train": SplitSize(refs, 3 * refs)}}
     assert steps_of(spec, sizes) == length_of(spec.train, refs).steps
 
 

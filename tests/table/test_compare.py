@@ -9,7 +9,8 @@ from remamber.table.counts import ExpressionCounts
 
 def expressions(fields):
     key = np.stack([fields["image_id"], fields["ref_id"], fields["sent_id"]], axis=1)
-    return ExpressionCounts(key, fields["intersection"], fields["union"])
+    union = fields["union"]
+    return ExpressionCounts(key, fields["intersection"], union, target=union)
 
 
 def row(label, skill, *, seeds=(0,), images=60):
@@ -32,7 +33,7 @@ def of_ious(label, ious, *, images=None):
     return RowCounts(
         label=label,
         seeds=(0,),
-        counts=(ExpressionCounts(key, np.array(ious, dtype=np.int64), union),),
+        counts=(ExpressionCounts(key, np.array(ious, dtype=np.int64), union, target=union),),
     )
 
 

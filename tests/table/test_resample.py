@@ -15,9 +15,8 @@ from remamber.table.resample import (
 def counts(image, intersection, union):
     n = len(image)
     key = np.stack([np.array(image), np.arange(n), np.arange(n)], axis=1).astype(np.int64)
-    return ExpressionCounts(
-        key, np.array(intersection, dtype=np.int64), np.array(union, dtype=np.int64)
-    )
+    union = np.array(union, dtype=np.int64)
+    return ExpressionCounts(key, np.array(intersection, dtype=np.int64), union, target=union)
 
 
 TINY = counts([1, 1, 2], [1, 1, 8], [2, 4, 8])

@@ -9,10 +9,12 @@ from remamber.datasets import DataPlace
 from remamber.datasets._refer_layout import open_refer
 from remamber.datasets.synthetic import provide
 from remamber.metrics import measure
+from remamber.plan.protocols import DEFAULT, PROTOCOLS
 from remamber.plan.spec import DataSpec, RunSpec, TrainSpec
 from remamber.tasks import TaskContext
 from remamber.tasks._bench import set_up, train_step
 from remamber.tasks._optimiser import set_learning_rate
+from remamber.tasks._protocol_masks import Targets
 from remamber.tasks._scoring import Scorer, items_of
 
 STEPS, CHECKED_EVERY, SAMPLES = 300, 25, 32
@@ -52,14 +54,20 @@ def test_32_samples_are_overfitted_to_90_percent_within_300_steps(excerpt, tmp_p
     items = items_of(excerpt.refs("train"))
     assert len(items) == SAMPLES
     scorer = Scorer(
-        excerpt, excerpt.refs("train"), size=64, batch=SAMPLES, device=bench.accelerator.device
+        excerpt,
+        excerpt.refs("train"),
+        targets=Targets({"union": excerpt}, own_rule="union"),
+        protocols=[PROTOCOLS[DEFAULT]],
+        size=64,
+        batch=SAMPLES,
+        device=bench.accelerator.device,
     )
     reached = 0.0
     for step in range(STEPS):
         set_learning_rate(bench.optimiser, spec=bench.train, length=bench.length, step=step)
         train_step(bench, bench.batches.at(step))
         if (step + 1) % CHECKED_EVERY == 0:
-            counts = scorer.score(bench.model, items, on_batch=lambda done: None)
+            counts = scorer.score(bench.model, items, on_batch=lambda done: None)[DEFAULT]
             reached = measure("mIoU", counts["intersection"], counts["union"])
             if reached >= 0.9:
                 return

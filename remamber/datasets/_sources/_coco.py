@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from remamber.datasets._annotations import ImageEntry
 from remamber.datasets._json_file import read_json
+from remamber.datasets._shown import shown
 from remamber.datasets._sources._gathering import Gathering, size
 from remamber.datasets._sources._rows import WrongRowError, each, field, file_name, rows_of
 from remamber.errors import ExitCode, UserError
@@ -49,6 +50,10 @@ class Coco(NamedTuple):
     def give(self, gathering: Gathering, image_ids: Collection[int]) -> None:
         """Put those images and every object in them into a gathering."""
         wanted = set(image_ids)
+        homeless = sum(found.image_id not in self.images for found in self.objects.values())
+        gathering.note("annotations in images that the file does not list, not used", homeless)
+        text = "annotation ids of text, numbered from 1 in the file's order"
+        gathering.note(text, len(self.numbers))
         for image_id in sorted(wanted & self.images.keys()):
             gathering.add_image(image_id, self.images[image_id])
         for ann_id, found in self.objects.items():
@@ -105,7 +110,7 @@ def _object(row: Any, numbers: dict[str, int]) -> tuple[int, CocoObject]:  # noq
     name = field(row, "id", int, str)
     if isinstance(name, str):
         if name in numbers:
-            raise WrongRowError(f"id '{name}' stands twice")
+            raise WrongRowError(f"id {shown(name)} stands twice")
         ann_id = numbers[name] = len(numbers) + 1
     else:
         ann_id = name

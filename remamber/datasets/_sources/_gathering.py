@@ -9,7 +9,7 @@ from remamber.datasets import Expression, Referent
 from remamber.datasets._annotations import Annotations, ImageEntry
 from remamber.datasets._damaged import FETCH_AGAIN, damaged
 from remamber.datasets._segmentation import drawable
-from remamber.datasets._sources._rows import WrongRowError, check_pixels, field
+from remamber.datasets._sources._rows import WrongRowError, check_pixels, field, is_text
 from remamber.errors import UserError
 
 ONLY_NAMED = "objects that no expression names are not in these files"
@@ -24,10 +24,12 @@ class Gathering:
 
     Args:
         path: the file or folder that is read, for messages.
+        beside: the file that its refs point to, where that is another one.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, beside: Path | None = None) -> None:
         self.path = path
+        self._beside = beside
         self._images: dict[int, ImageEntry] = {}
         self._segmentations: dict[int, Any] = {}
         self._objects: dict[int, list[int]] = {}
@@ -71,10 +73,13 @@ class Gathering:
         """A ref; its expressions without a word are left out and counted.
 
         Raises:
-            WrongRowError: that ref id was there already.
+            WrongRowError: that ref id was there already, or it says what is no text.
         """
         if ref.ref_id in self._refs:
             raise WrongRowError(f"ref {ref.ref_id} stands twice")
+        words = (ref.split, ref.category, *(e.text for e in ref.expressions))
+        if not all(map(is_text, words)):
+            raise WrongRowError(f"ref {ref.ref_id} holds half a character, which is no text")
         self.said += len(ref.expressions)
         said = tuple(e for e in ref.expressions if e.text)
         self.note("expressions without a word left out", len(ref.expressions) - len(said))
@@ -103,6 +108,9 @@ class Gathering:
         used = {ref.image_id for ref in refs}
         objects = {i: tuple(self._objects.get(i, ())) for i in sorted(used)}
         self._count_thin(objects)
+        sent_ids = Counter(e.sent_id for ref in refs for e in ref.expressions)
+        twice = sum(number - 1 for number in sent_ids.values())
+        self.note("expressions whose id another one has", twice)
         by_split: dict[str, list[Referent]] = {}
         for ref in refs:
             by_split.setdefault(ref.split, []).append(ref)
@@ -123,7 +131,7 @@ class Gathering:
             "stand in another image than their annotation": (
                 lambda ref: any(image_of[a] != ref.image_id for a in ref.ann_ids)
             ),
-            "have no polygon of three points": (
+            "have polygons of fewer than three points only": (
                 lambda ref: any(not _encloses(self._segmentations[a]) for a in ref.ann_ids)
             ),
             "have no sentence": lambda ref: not ref.expressions,
@@ -139,7 +147,10 @@ class Gathering:
         return damaged(
             f"{len(wrong):,} of {total:,} refs in '{self.path.name}' {problem}",
             self.path,
-            where=[f"refs  {first}{', ...' if len(wrong) > 5 else ''}"],
+            where=[
+                *([f"with  {self._beside.absolute()}"] if self._beside else []),
+                f"refs  {first}{', ...' if len(wrong) > 5 else ''}",
+            ],
             fix=["take all files from the same release of the data set", FETCH_AGAIN],
         )
 

@@ -15,6 +15,8 @@ LARGEST_GROUP = 8 * 2**30
 """Bytes of a group of rows, unpacked: a file may announce more than it is long."""
 _BATCH = 64
 _OLDEST = 15
+_UNREADABLE = (OSError, ValueError, ArithmeticError, LookupError, TypeError, RuntimeError)
+"""What pyarrow raises of damaged files; an unknown codec is a RuntimeError."""
 
 
 class Place(NamedTuple):
@@ -56,7 +58,7 @@ def rows(path: Path, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
     try:
         for batch in opened.iter_batches(batch_size=_BATCH, columns=list(columns)):
             yield from batch.to_pylist()
-    except (OSError, ValueError, ArithmeticError) as error:
+    except _UNREADABLE as error:
         raise _unreadable(path, error) from error
 
 
@@ -91,7 +93,7 @@ def cell(place: Place, column: str) -> Any:  # noqa: ANN401 - the caller checks
         if left < length:
             try:
                 return opened.read_row_group(group, columns=[column])[column][left].as_py()
-            except (OSError, ValueError, ArithmeticError) as error:
+            except _UNREADABLE as error:
                 raise _unreadable(place.path, error) from error
         left -= length
     raise damaged(f"'{place.path.name}' has no row {place.row:,} any more", place.path)
@@ -109,7 +111,7 @@ def _open(path: Path) -> Any:  # noqa: ANN401 - pyarrow has no types
         raise _extra_missing(what)
     try:
         opened = parquet.ParquetFile(path)
-    except (OSError, ValueError) as error:
+    except _UNREADABLE as error:
         raise _unreadable(path, error) from error
     groups = range(opened.num_row_groups)
     largest = max((opened.metadata.row_group(k).total_byte_size for k in groups), default=0)

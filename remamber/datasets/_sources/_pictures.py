@@ -17,6 +17,10 @@ _UNREADABLE = (
     Image.DecompressionBombError,
     Image.DecompressionBombWarning,
 )
+_FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP")
+"""What masks and pictures come in; Pillow knows more, some of which start other programs."""
+_LARGEST = 64 * 2**20
+"""Bytes of one picture."""
 _PLAIN = frozenset({"1", "L", "P", "I;16", "I"})
 
 
@@ -30,8 +34,8 @@ def mask_of(content: bytes, name: str) -> dict[str, Any]:
         try:
             # A palette's numbers say where the target is; its colours may all be black.
             pixels = np.array(picture if picture.mode in _PLAIN else picture.convert("L"))
-        except (OSError, SyntaxError, ValueError) as error:
-            raise WrongRowError(f"{name} cannot be read ({error})") from error
+        except _UNREADABLE as error:
+            raise _unreadable(name, error) from error
     return compressed(pixels != 0)
 
 
@@ -49,9 +53,11 @@ def read_bytes(path: Path, name: str) -> bytes:
     """The bytes of one picture file.
 
     Raises:
-        WrongRowError: there is no such file, or it cannot be read.
+        WrongRowError: there is no such file, it is too large, or it cannot be read.
     """
     try:
+        if (length := path.stat().st_size) > _LARGEST:
+            raise WrongRowError(f"{name} has {length:,} bytes, {_LARGEST:,} is the limit")
         return path.read_bytes()
     except OSError as error:
         raise WrongRowError(f"{name} is not there: {path} ({error.strerror})") from error
@@ -59,8 +65,13 @@ def read_bytes(path: Path, name: str) -> bytes:
 
 def _opened(content: bytes, name: str) -> Image.Image:
     try:
-        picture = Image.open(io.BytesIO(content))
+        picture = Image.open(io.BytesIO(content), formats=_FORMATS)
         check_pixels(picture.height, picture.width)
     except _UNREADABLE as error:
-        raise WrongRowError(f"{name} cannot be read ({' '.join(str(error).split())})") from error
+        raise _unreadable(name, error) from error
     return picture
+
+
+def _unreadable(name: str, error: Exception) -> WrongRowError:
+    why = " ".join(str(error).split()) or type(error).__name__
+    return WrongRowError(f"{name} cannot be read ({why})")

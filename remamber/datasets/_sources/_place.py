@@ -7,6 +7,7 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
+from remamber.datasets import _photographs as photographs
 from remamber.datasets._annotations import ImageEntry
 from remamber.datasets._sources import SourcePlace
 from remamber.errors import ExitCode, UserError
@@ -14,9 +15,7 @@ from remamber.errors import ExitCode, UserError
 T = TypeVar("T")
 
 IMAGE_FOLDERS = (
-    "images/mscoco/images/train2014",
-    "images/train2014",
-    "train2014",
+    *photographs.IMAGE_FOLDERS,
     "images/saiapr_tc-12",
     "saiapr_tc-12",
     "images",
@@ -171,7 +170,7 @@ def nothing_there(place: SourcePlace, what: str) -> UserError:
     """The error for a place that does not hold what its shape consists of (exit 3)."""
     return UserError(
         f"{what} in {place.path}",
-        fix=["remamber-bench data convert --help    (lists the shapes and their files)"],
+        fix=["remamber-bench data list    (names the shapes and their files)"],
         exit_code=ExitCode.MISSING,
         slug="source_missing",
         path=str(place.path),
@@ -189,9 +188,16 @@ def one_file(
     wanted = [path for path in found if place.split_by in (None, maker(path))]
     if len(wanted) == 1:
         return wanted[0]
+    if not found:
+        raise nothing_there(place, f"no '{usual}'")
     if not wanted:
-        others = f" (but {', '.join(path.name for path in found)})" if found else ""
-        raise nothing_there(place, f"no '{usual}'{others}")
+        raise UserError(
+            f"no '{usual}' in {place.path}, only {', '.join(path.name for path in found)}",
+            fix=[f"take what is there: --split-by {maker(path)}" for path in found],
+            exit_code=ExitCode.MISSING,
+            slug="refs_missing",
+            path=str(place.path),
+        )
     raise UserError(
         f"{place.path} holds several splits: {', '.join(path.name for path in wanted)}",
         fix=[f"choose one: --split-by {maker(path)}" for path in wanted],
@@ -234,6 +240,9 @@ def _fits(place: SourcePlace, name: Called) -> bool:
 
 
 def _holds(folder: Path, name: str) -> bool:
+    """Whether an image is in the folder, or where IAPR TC-12's archive has its images."""
     if not folder.is_dir():
         return False
-    return (folder / name).is_file() or any(folder.glob(f"*/images/{Path(name).name}"))
+    last = Path(name).name
+    places = (folder / name, *(inner / last for inner in folder.glob("*/images")))
+    return any(place.is_file() for place in places)

@@ -5,13 +5,15 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar, overload
 
+from remamber.datasets._annotations import MOST_PIXELS
 from remamber.datasets._damaged import damaged
 from remamber.datasets._shown import shown
 
 T = TypeVar("T")
 U = TypeVar("U")
 _LARGEST_ID = 2**63
-_MOST_PIXELS = 2**26
+_LONGEST_NAME = 255
+"""Bytes of a file's name on any usual disk."""
 
 
 class WrongRowError(ValueError):
@@ -64,13 +66,25 @@ def file_name(row: Any, key: str) -> str:  # noqa: ANN401
     """A file's name relative to its folder, which it does not leave.
 
     Raises:
-        WrongRowError: it is none, or absolute, or climbs out of the folder.
+        WrongRowError: it is none, too long, absolute, or climbs out of the folder.
     """
     text = field(row, key, str)
     name = PurePosixPath(text)
-    if not text or "\0" in text or "\\" in text or name.is_absolute() or ".." in name.parts:
+    if "\0" in text or "\\" in text or name.is_absolute() or ".." in name.parts:
         raise WrongRowError(f"'{key}' leaves its folder: {shown(text)}")
+    encoded = [part.encode("utf-8", "replace") for part in name.parts]
+    if not encoded or max(map(len, encoded)) > _LONGEST_NAME or not is_text(text):
+        raise WrongRowError(f"'{key}' cannot name a file: {shown(text)}")
     return str(name)
+
+
+def is_text(text: str) -> bool:
+    """Whether it can be written in UTF-8: JSON and old pickles may hold halves of characters."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def check_pixels(height: int, width: int) -> None:
@@ -79,7 +93,7 @@ def check_pixels(height: int, width: int) -> None:
     Raises:
         WrongRowError: it has more pixels than any photograph of these data sets by far.
     """
-    if height * width > _MOST_PIXELS:
+    if height * width > MOST_PIXELS:
         raise WrongRowError(f"{width}x{height} pixels, more than any photograph")
 
 

@@ -1,5 +1,6 @@
 """Archives: said to be what they are; whoever has one unpacks it with the tools made for it."""
 
+import shlex
 from pathlib import Path
 
 from remamber.datasets._annotations import Source
@@ -30,13 +31,14 @@ class Archive:
         """
         path = place.path
         folder = path.parent / path.name.split(".")[0]
-        unzip = f"unzip '{path}' -d '{folder}'"
-        untar = f"mkdir -p '{folder}' && tar -xf '{path}' -C '{folder}'"
+        archive, to = shlex.quote(str(path)), shlex.quote(str(folder))
+        unzip = f"unzip {archive} -d {to}"
+        untar = f"mkdir -p {to} && tar -xf {archive} -C {to}"
         raise UserError(
             f"{path} is an archive: unpack it, then read the folder",
             fix=[
                 unzip if path.name.lower().endswith(_ZIP) else untar,
-                f"remamber-bench data convert '{folder}'",
+                f"remamber-bench data convert {to}",
             ],
             slug="archive",
             path=str(path),

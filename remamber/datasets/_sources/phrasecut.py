@@ -133,7 +133,7 @@ def _point(point: Any) -> list[float]:  # noqa: ANN401
     whole = isinstance(point, list) and len(point) == 2
     if not whole or not all(type(value) in (int, float) for value in point):
         raise WrongRowError("no point of two numbers")
-    return [float(value) for value in point]
+    return list(point)
 
 
 def _image(row: Any) -> tuple[int, ImageEntry]:  # noqa: ANN401

@@ -29,6 +29,7 @@ _COLUMNS = 8
 _MIXED = "refcoco+g"
 """In the name of the shuffled training file, whose ref ids are those of three data sets."""
 _LONGEST = 64 * 2**20
+_LONGEST_ID = 18
 _WHAT = "PolyFormer's TSV for fine-tuning"
 
 
@@ -155,7 +156,10 @@ def _parse(raw: bytes) -> _Line:
     try:
         ref, _, sentence = columns[0].decode("ascii").partition("_")
         text = columns[2].decode("utf-8").strip()
-        return _Line(int(ref), int(sentence), int(columns[1]), text, columns[5], columns[6])
+        image = columns[1].decode("ascii")
+        if max(map(len, (ref, image))) > _LONGEST_ID:
+            raise WrongRowError("an id of more digits than any has")
+        return _Line(int(ref), int(sentence), int(image), text, columns[5], columns[6])
     except UnicodeDecodeError as error:
         raise WrongRowError(f"text that is not UTF-8 ({error.reason})") from error
     except ValueError as error:

@@ -1,19 +1,14 @@
 """RefClef (ReferIt): REFER's layout with annotation ids that are text, and other photographs."""
 
-import hashlib
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from remamber.datasets._annotations import Annotations, ImageEntry, Source
-from remamber.datasets._json_file import read_whole
+from remamber.datasets._annotations import ImageEntry, Source
 from remamber.datasets._shown import shown
 from remamber.datasets._sources import SHAPES, SourcePlace
-from remamber.datasets._sources._coco import Coco, read_coco
-from remamber.datasets._sources._place import beside, called, files_in, image_folder, one_file
-from remamber.datasets._sources._refs import gather_refs
+from remamber.datasets._sources._coco import Coco
+from remamber.datasets._sources._refs import read_refs, refs_files, split_maker
 from remamber.datasets._sources._rows import WrongRowError, field
-from remamber.datasets._unpickle import load_plain_pickle
 
 register = SHAPES.register
 
@@ -24,11 +19,11 @@ class Refclef:
 
     @staticmethod
     def recognises(path: Path) -> bool:
-        """A folder called refclef, or one with Berkeley's splits, that holds a refs pickle."""
-        found = _files(path)
+        """A folder called refclef, or one with Berkeley's splits, that holds a refs file."""
+        found = refs_files(path, "refs")
         folder = path if path.is_dir() else path.parent
         named = folder.name.lower() in ("refclef", "referit", "referitgame")
-        return bool(found) and (named or any(_split_by(f) == "berkeley" for f in found))
+        return bool(found) and (named or any(split_maker(f) == "berkeley" for f in found))
 
     @staticmethod
     def read(place: SourcePlace) -> Source:
@@ -38,63 +33,29 @@ class Refclef:
             UserError: a part is missing (exit 3), damaged, or the parts do not belong together
                 (exit 6); a pickle that asks for code is refused.
         """
-        refs_file = one_file(place, _files(place.path), maker=_split_by, usual="refs(berkeley).p")
-        coco = read_coco(beside(place, "instances.json") or refs_file.parent / "instances.json")
-        raw = read_whole(refs_file)
-        gathering = gather_refs(
-            load_plain_pickle(raw, path=refs_file),
-            coco,
-            path=refs_file,
-            what="RefClef's refs file",
-            ann_ids=_ann_ids(coco),
+        source = read_refs(
+            place, word="refs", what="RefClef's refs file", hints=["refclef"], ann_ids=_ann_ids
         )
-        gathering.note(
-            "annotation ids of text, numbered from 1 in the file's order", len(coco.numbers)
-        )
-        annotations = gathering.annotations()
-        folder, annotations = _placed(place, annotations)
-        return Source(
-            name=called(place, ["refclef"]).name,
-            split_by=_split_by(refs_file),
-            annotations=annotations,
-            images=folder,
-            files={
-                str(coco.path): coco.sha256,
-                str(refs_file): hashlib.sha256(raw).hexdigest(),
-            },
-            notes=gathering.notes(),
-        )
+        return _placed(source._replace(fingerprint=""))
 
 
-def _files(path: Path) -> list[Path]:
-    return files_in(path, "refs(*).p")
+def _ann_ids(row: dict[str, Any], coco: Coco) -> tuple[int, ...]:
+    name = field(row, "ann_id", str, int)
+    ann_id = coco.numbers.get(name) if isinstance(name, str) else name
+    if ann_id is None:
+        raise WrongRowError(f"'ann_id' is {shown(name)}, which is not in '{coco.path.name}'")
+    return (ann_id,)
 
 
-def _split_by(path: Path) -> str:
-    return path.stem.removeprefix("refs(").removesuffix(")")
-
-
-def _ann_ids(coco: Coco) -> Callable[[dict[str, Any]], tuple[int, ...]]:
-    def ann_ids(row: dict[str, Any]) -> tuple[int, ...]:
-        name = field(row, "ann_id", str, int)
-        ann_id = coco.numbers.get(name) if isinstance(name, str) else name
-        if ann_id is None:
-            raise WrongRowError(f"'ann_id' is {shown(name)}, which is not in '{coco.path.name}'")
-        return (ann_id,)
-
-    return ann_ids
-
-
-def _placed(place: SourcePlace, annotations: Annotations) -> tuple[Path | None, Annotations]:
-    """The image folder, and names relative to it: the archive of IAPR TC-12 has subfolders."""
-    images = annotations.images
-    folder = image_folder(place, images)
-    if folder is None:
-        return None, annotations
+def _placed(source: Source) -> Source:
+    """The same with names relative to the image folder: IAPR TC-12's archive has subfolders."""
+    folder, annotations = source.images, source.annotations
+    if not isinstance(folder, Path):
+        return source
     deeper = {path.name: path for path in folder.glob("*/images/*.jpg")}
     placed: dict[int, ImageEntry] = {}
-    for image_id, entry in images.items():
+    for image_id, entry in annotations.images.items():
         found = None if (folder / entry.file_name).is_file() else deeper.get(entry.file_name)
         name = str(found.relative_to(folder)) if found else entry.file_name
         placed[image_id] = entry._replace(file_name=name)
-    return folder, annotations._replace(images=placed)
+    return source._replace(annotations=annotations._replace(images=placed))

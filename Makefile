@@ -20,7 +20,7 @@ $(INSTALLED): pyproject.toml $(CONSTRAINTS)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
 	$(BIN)/python -m pip install --quiet --constraint $(CONSTRAINTS) torch
-	$(BIN)/python -m pip install --quiet --constraint $(CONSTRAINTS) --editable ".[png,lmdb,parquet]" --group dev
+	$(BIN)/python -m pip install --quiet --constraint $(CONSTRAINTS) --editable ".[png,parquet]" --group dev
 	touch $(INSTALLED)
 
 fmt: $(INSTALLED)

@@ -98,6 +98,11 @@ def _do(word: str, spec: Any, store: Any) -> int:
 
 
 def _finish(spec: Any, store: Any) -> None:
+    if spec.speed is not None:
+        from simulated_speed import speed_record
+
+        store.write_record(speed_record(spec))
+        return
     if spec.kernels is not None:
         from simulated_kernels import kernel_record
 
@@ -146,6 +151,7 @@ def main() -> int:
     )
     key = spec.model.fusion.scan_order if spec.task == "train" else spec.task
     key = spec.kernels.case if spec.kernels is not None else key
+    key = str(spec.speed.image_size) if spec.speed is not None else key
     word = words.get(f"s{spec.seed}") or words.get(key, "ok")
     while True:
         try:

@@ -36,7 +36,10 @@ def test_every_experiment_has_an_analysis_and_the_other_way_round():
     assert stems[0] == stems[1]
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "analysis/published").glob("*.csv")), ids=str)
+PUBLISHED = sorted((ROOT / "analysis/published").glob("*.csv"))
+
+
+@pytest.mark.parametrize("path", [p for p in PUBLISHED if not p.stem.endswith("_audit")], ids=str)
 def test_published_figures_name_their_source_and_are_numbers(path):
     comment, *lines = path.read_text().splitlines()
     assert comment.startswith("# ReMamber (ECCV 2024)")

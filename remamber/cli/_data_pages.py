@@ -15,6 +15,7 @@ _STATES = {
     "published": "ready (as published)",
     "in part": "in part",
     "damaged": "damaged",
+    "generated": "generated, not real",
     "none": "not there",
 }
 
@@ -65,7 +66,7 @@ def explained(
     lines.append(f"  remamber-bench data check {origin.name} --data-root {place}")
     lines.append(f"  remamber-bench ablate scans --data {origin.name} --data-root {place}")
     if found is not None:
-        lines += ["", *_hanging("here", _state(origin, found), width)]
+        lines += ["", *_hanging("state", _state(origin, found), width)]
         lines += [f"{'  found':<{_LEFT}}{path}" for path in found.parts]
         lines += [f"{'  missing':<{_LEFT}}{path}" for path in found.missing]
     return [line.rstrip() for line in lines]

@@ -91,8 +91,7 @@ def _rest(row: Row) -> list[str]:
 
 
 def _cells(counts: "Counts") -> tuple[str, ...]:
-    from remamber.tasks._flops_counts import TOTAL
-    from remamber.tasks._flops_run import TEXT
+    from remamber.tasks._flops_counts import TEXT, TOTAL
 
     total, text, sizes = counts.total(), counts.by_part()[TEXT], counts.parameters
     return (

@@ -3,11 +3,12 @@
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 from remamber.cli._display import Display, open_display
 from remamber.cli._duration import spoken
-from remamber.cli._execution import Wish, conclude, launcher_for, tell_commands
+from remamber.cli._execution import Wish, conclude, launcher_for, retire, tell_commands
 from remamber.cli._progress import Progress
 from remamber.cli._settings import Settings
 from remamber.cli._speed_study import chain_of, report_stem, settings_of
@@ -48,8 +49,6 @@ def time_models(
         streams.result(document if wish.as_json else groups.text(settings))
         return ExitCode.DONE
     streams.say(groups.text(settings))
-    if wish.fresh:
-        groups.retire()
     errand = Errand(
         specs=study.specs,
         store=store,
@@ -89,10 +88,13 @@ class Groups:
         outcomes: list[Outcome] = []
         if not todo_numbers:
             return outcomes
-        self.fresh = False
+        fresh, self.fresh = self.fresh, False
         with open_display(progress, streams) as display:
             for place, number in enumerate(todo_numbers):
                 spec = self.specs[number] = self._narrowed(number)
+                if fresh:
+                    row = (self.study.rows[number],)
+                    retire(replace(self.study, specs=(spec,), rows=row), self.store)
                 one = replace(
                     errand,
                     specs=(spec,),
@@ -105,11 +107,6 @@ class Groups:
                     outcomes += [Outcome(self.specs[n].run_id, "skipped") for n in rest]
                     break
         return outcomes
-
-    def retire(self) -> None:
-        """Set the records of all groups aside, so that they are done again."""
-        for spec in self.specs:
-            self.store.retire(spec)
 
     def text(self, settings: Settings) -> str:
         """The plan for people."""
@@ -143,7 +140,7 @@ class Groups:
                 {
                     "run_id": spec.run_id,
                     "label": row,
-                    "models": list(model_labels(settings_of(spec).models)),
+                    "models": list(model_labels(settings_of(spec).models).values()),
                     "image_size": settings_of(spec).image_size,
                     "condition": list(settings_of(spec).condition()),
                     "state": self._state(spec),
@@ -157,15 +154,14 @@ class Groups:
         """What such a group took the last time on such a machine, whatever the code was."""
         took = {
             _kind(record.spec): record.wall_s
-            for record in sorted(self._records(), key=lambda r: r.finished)
+            for record in sorted(self._records, key=lambda r: r.finished)
             if record.status == "ok" and record.spec.speed is not None
         }
         return took.get(_kind(spec))
 
+    @cached_property
     def _records(self) -> Sequence[Record]:
-        if not hasattr(self, "_kept"):
-            self._kept = self.store.records()
-        return self._kept
+        return self.store.records()
 
     def _narrowed(self, number: int) -> RunSpec:
         """A group with those models skipped that ran out of memory on a smaller image."""

@@ -18,6 +18,8 @@ STUDY = "resolution"
 _ORIGIN = "the command line"
 _PLAIN = ("mode", "scope", "dtype", "batch")
 """Options that set the field of the same name."""
+_LENGTH = ("rounds", "budget_s", "warm_s", "warm_cap_s")
+"""What makes times more certain and leaves what is timed as it is."""
 _FLAGS = ("find_batch", "channels_last", "compile", "cuda_graph", "memory", "allow_shared")
 
 
@@ -95,14 +97,16 @@ def report_stem(study: Study) -> str:
 
 
 def _asked(spec: RunSpec) -> SpeedSpec:
-    """A group without what is filled in."""
+    """A group without what is filled in, and without how long it is measured."""
     s = settings_of(spec)
     models = tuple(
         m.model_copy(update={"fusion": m.fusion.model_copy(update={"options": {}})})
         for m in s.models
     )
     filled = {"threads": None, "machine": "", "code": "", "device": "cpu", "models": models}
-    return s.model_copy(update=filled)
+    usual = SpeedSpec()
+    length = {name: getattr(usual, name) for name in _LENGTH}
+    return s.model_copy(update={**filled, **length})
 
 
 def _first(specs: Sequence[RunSpec], spec: RunSpec) -> int:

@@ -146,7 +146,7 @@ def _opened(spec: "DataSpec", place: "DataPlace") -> "tuple[Listed, int]":
         UserError: as ``open_dataset``.
     """
     from remamber.datasets import open_dataset
-    from remamber.datasets._synthetic.files import PROVENANCE, read_provenance
+    from remamber.datasets._synthetic.provenance import PROVENANCE, read_provenance
     from remamber.datasets.synthetic import open_exported, side_of
     from remamber.errors import UserError
 

@@ -109,10 +109,12 @@ def data_convert(
     """
     from remamber.cli._data_progress import told
     from remamber.datasets._converted_write import write_converted
+    from remamber.datasets._generated import refuse_generated_source
     from remamber.datasets._sources import SourcePlace, read_source, recognised
 
     streams = options.streams(display, quiet=quiet, verbose=verbose, no_color=no_color)
     root = _root(to, data_root, path)
+    refuse_generated_source(path)
     shape = shape or recognised(path)
     with told(streams) as hear:
         place = SourcePlace(path, images, instances, name, split_by, hear)

@@ -146,8 +146,7 @@ def flops(
 ) -> int:
     """Count parameters, FLOPs and MACs of models by resolution, scans and attention included.
 
-    One image and one expression; nothing is computed, so 2048 px need no memory. Writes nothing
-    without --save.
+    Of one image and one expression; nothing is computed. Only --save writes, records.
     """
     from remamber.cli._flops import count_models, save_counts
     from remamber.cli._flops_models import Words, chosen_models, parse_sides

@@ -51,7 +51,7 @@ def speed(
     no_color: options.NoColor = False,
     debug: options.Debug = False,
 ) -> int:
-    """Time models, or the scan's kernels, on this machine, side by side."""
+    """Time models, or the scan's kernels; writes records to runs/ and a report to reports/."""
     from remamber.cli._speed_command import run_speed
 
     return run_speed(context.params, options.command_line(context))

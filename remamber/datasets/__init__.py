@@ -1,7 +1,8 @@
 """Shelf of data sets: an image, the things in it, and the expressions that refer to them.
 
-An entry is a function ``(DataSpec, DataPlace) -> ReferringDataset``. Every data set, synthetic
-or real, is read from the refer API's layout by the one loader in ``_refer_layout``.
+An entry is a function ``(DataSpec, DataPlace) -> ReferringDataset``. A data set, synthetic or
+real, is read from the refer API's layout (``_refer_layout``) or from the one that ``data convert``
+writes (``_converted``); ``_sources`` reads the shapes that can be converted.
 """
 
 from collections.abc import Callable, Iterable

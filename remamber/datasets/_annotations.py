@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 
 from remamber.datasets import Referent
 
-
 MOST_PIXELS = 2**26
 """Pixels of an image above which it is none: far more than any photograph of these data sets."""
 

@@ -95,7 +95,7 @@ def fault(columns: Columns, *, categories: int, needs: int) -> str | None:
         if len({len(columns[name]) for name in group}) > 1:
             return f"{', '.join(group)} differ in length"
     pixels = columns["image_height"].astype(np.int64) * columns["image_width"]
-    if len(pixels) and not (columns["image_height"].min() > 0 and 0 < pixels.min()):
+    if len(pixels) and not (columns["image_height"].min() > 0 and pixels.min() > 0):
         return "image_height or image_width is no number of pixels"
     if pixels.max(initial=0) > MOST_PIXELS:
         return "an image has more pixels than any photograph"

@@ -4,7 +4,6 @@
 source ships pixels in its own files or copies were asked for, the folder ``images``.
 """
 
-import errno
 import hashlib
 import os
 import re
@@ -21,6 +20,7 @@ from remamber.datasets._converted_index import NAME, FileOf, Index, SplitOf, rea
 from remamber.datasets._converted_tables import Tables, tables
 from remamber.datasets._damaged import damaged_source
 from remamber.datasets._photographs import Photographs
+from remamber.datasets._unwritable import cannot_write
 from remamber.errors import ExitCode, UserError
 from remamber.plan.file_digest import file_digest
 
@@ -88,7 +88,8 @@ def write_converted(
                 return there
             index = _write(source, root, folder, shape, copy_images, on_progress)
     except OSError as error:
-        raise _cannot_write(folder, error) from error
+        other = "--to DIR: another folder"
+        raise cannot_write("converted data", folder, error, otherwise=other) from error
     return Written(folder, index, _absent(source, root, index), anew=True)
 
 
@@ -235,18 +236,3 @@ def _absent(source: Source, root: Path, index: Index) -> int | None:
         return None
     names = {entry.file_name for entry in source.annotations.images.values()}
     return len(Photographs(folder).absent(names))
-
-
-def _cannot_write(folder: Path, error: OSError) -> UserError:
-    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-    closed = error.errno in (errno.EACCES, errno.EPERM, errno.EROFS)
-    why = "no space left on the disk" if full else error.strerror or str(error)
-    first = ["free some space and run the same command again"] if full else []
-    return UserError(
-        f"cannot write converted data to {folder}: {why}",
-        where=["nothing was left half-written"],
-        fix=[*first, *(["make it writable"] if closed else []), "--to DIR: another folder"],
-        exit_code=ExitCode.MISSING,
-        slug="disk_full" if full else "not_writable",
-        path=str(folder),
-    )

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from remamber.datasets import DataPlace, ReferringDataset
 from remamber.datasets._converted import find_converted, open_converted
+from remamber.datasets._generated import refuse_generated
 from remamber.datasets._origins import how_to_get, origins
 from remamber.errors import ExitCode, UserError
 from remamber.plan.spec import DataSpec
@@ -25,7 +26,8 @@ def open_real(
         published: opens the published files; None where they have to be converted first.
 
     Raises:
-        UserError: no data root was given, or nothing is there (exit 3), or it is damaged (exit 6).
+        UserError: the data root holds generated data (exit 2), none was given, or nothing is
+            there (exit 3), or it is damaged (exit 6).
     """
     root, split_by = place.root, spec.split_by or origins()[name].split_by
     if root is None:
@@ -36,6 +38,7 @@ def open_real(
             exit_code=ExitCode.MISSING,
             slug="dataset_missing",
         )
+    refuse_generated(root, name=name)
     converted = find_converted(root, name=name, split_by=split_by)
     if converted is not None:
         return open_converted(converted, mask_rule=spec.mask_rule)

@@ -5,18 +5,20 @@ from typing import Literal, NamedTuple
 
 from remamber.datasets._converted import image_place
 from remamber.datasets._converted_index import read_index
+from remamber.datasets._generated import is_generated
 from remamber.datasets._origins import Origin
 from remamber.datasets._photographs import IMAGE_FOLDERS, find_images
 from remamber.errors import UserError
 
-State = Literal["converted", "published", "in part", "damaged", "none"]
+State = Literal["converted", "published", "in part", "damaged", "generated", "none"]
 
 
 class Found(NamedTuple):
     """What is there of a data set.
 
     Attributes:
-        state: ``converted`` and ``published`` can be used, if photographs are there.
+        state: ``converted`` and ``published`` can be used, if photographs are there;
+            ``generated`` means that the data root was written by ``data synth``.
         parts: files and folders that are there.
         missing: those that are not; empty where the data set can be used.
         splits: names of the converted layouts' splits makers.
@@ -31,6 +33,8 @@ class Found(NamedTuple):
 def state_of(origin: Origin, root: Path) -> Found:
     """Look for a data set without opening its annotations."""
     folder = root / origin.name
+    if is_generated(root):
+        return Found("generated" if folder.exists() else "none", (), ())
     converted = sorted(folder.glob("converted(*)"))
     if converted:
         return _converted(converted, root)

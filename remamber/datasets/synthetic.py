@@ -4,7 +4,6 @@ Generated on first use into the user's cache, in the refer API's own layout, and
 loader that reads RefCOCO. The same seed gives the same pixels, masks and words on any machine.
 """
 
-import errno
 import logging
 import shutil
 from contextlib import closing
@@ -19,18 +18,18 @@ from remamber.datasets._refer_layout import open_refer
 from remamber.datasets._synthetic.crew import work
 from remamber.datasets._synthetic.files import (
     IMAGES,
-    PROVENANCE,
     flaw,
-    read_provenance,
     refer_folder,
     write_layout,
 )
 from remamber.datasets._synthetic.form import Form
 from remamber.datasets._synthetic.grammar import load_grammar
 from remamber.datasets._synthetic.knobs import Recipe
+from remamber.datasets._synthetic.provenance import PROVENANCE, read_provenance
 from remamber.datasets._synthetic.recipes import recipe_of
 from remamber.datasets._synthetic.worker import Job
-from remamber.errors import ExitCode, UserError
+from remamber.datasets._unwritable import cannot_write
+from remamber.errors import UserError
 from remamber.plan.spec import DataSpec
 from remamber.record.files import set_aside
 from remamber.registry import DATASETS
@@ -150,8 +149,8 @@ def provide(recipe: Recipe, place: DataPlace) -> Path:
             if not root.exists():
                 _generate(recipe, place, root)
     except OSError as error:
-        other = "or XDG_CACHE_HOME=/another/folder remamber-bench ..."
-        raise _cannot_write(cache, error, otherwise=other) from error
+        other = "XDG_CACHE_HOME=/another/folder remamber-bench ..."
+        raise cannot_write("generated data", cache, error, otherwise=other) from error
     return root
 
 
@@ -168,6 +167,19 @@ def export(recipe: Recipe, root: Path, place: DataPlace, *, form: Form) -> None:
         UserError: the folder holds something (exit 2), cannot be written or the disk is full
             (exit 3).
     """
+    _require_empty(root)
+    try:
+        root.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(root.with_name(f".{root.name}.lock")):
+            # Another process may have written while this one waited.
+            _require_empty(root)
+            _generate(recipe, place, root, form=form)
+    except OSError as error:
+        other = "--out DIR: a folder on another disk"
+        raise cannot_write("generated data", root.parent, error, otherwise=other) from error
+
+
+def _require_empty(root: Path) -> None:
     if root.exists() and (not root.is_dir() or any(root.iterdir())):
         raise UserError(
             f"{root} is not an empty folder",
@@ -175,12 +187,6 @@ def export(recipe: Recipe, root: Path, place: DataPlace, *, form: Form) -> None:
             slug="not_empty",
             path=str(root),
         )
-    try:
-        root.parent.mkdir(parents=True, exist_ok=True)
-        _generate(recipe, place, root, form=form)
-    except OSError as error:
-        other = "or --out DIR: a folder on another disk"
-        raise _cannot_write(root.parent, error, otherwise=other) from error
 
 
 def open_exported(root: Path) -> ReferringDataset:
@@ -195,7 +201,7 @@ def open_exported(root: Path) -> ReferringDataset:
 
 def _generate(recipe: Recipe, place: DataPlace, root: Path, *, form: Form = _EXACT) -> None:
     making = root.with_name(f".{root.name}.making")
-    # Left by a process that was killed: nobody else is at work in it.
+    # Left by a process that was killed: the lock says that nobody is at work in it.
     shutil.rmtree(making, ignore_errors=True)
     try:
         (making / IMAGES).mkdir(parents=True)
@@ -212,18 +218,3 @@ def _generate(recipe: Recipe, place: DataPlace, root: Path, *, form: Form = _EXA
         making.rename(root)
     finally:
         shutil.rmtree(making, ignore_errors=True)
-
-
-def _cannot_write(folder: Path, error: OSError, *, otherwise: str) -> UserError:
-    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-    return UserError(
-        f"cannot write generated data to {folder}: {error.strerror or error}",
-        where=["nothing was left half-written"],
-        fix=[
-            "free some space and run the same command again" if full else "make it writable",
-            otherwise,
-        ],
-        exit_code=ExitCode.MISSING,
-        slug="disk_full" if full else "not_writable",
-        path=str(folder),
-    )

@@ -88,6 +88,7 @@ class Series:
         points: measurements of an implementation.
         readings: what a model costs by image size, in the figure's metric.
         growth: panel -> the exponent of that against pixels.
+        cost: of one iteration in the figure's metric, beside the accuracy in ``by_split``.
     """
 
     index: int
@@ -100,6 +101,7 @@ class Series:
     points: tuple[Point, ...] = ()
     readings: tuple[Reading, ...] = ()
     growth: Mapping[str, Estimate] = field(default_factory=dict)
+    cost: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

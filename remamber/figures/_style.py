@@ -73,6 +73,11 @@ def finish(figure: go.Figure, data: FigureData, *, alt: str, height: int) -> go.
     return figure.update_layout(**layout)
 
 
+def cost_unit(metric: str) -> tuple[float, str]:
+    """Factor and unit in which a cost is drawn: time in ms, memory in MiB, else as it is."""
+    return {"time": (1e3, "ms"), "memory": (2.0**-20, "MiB")}.get(metric, (1.0, "base unit"))
+
+
 def panels_of(data: FigureData, points: Sequence[Point]) -> list[str]:
     """The panels that have points: in the order that the data names, else by name."""
     found = {point.panel for point in points}

@@ -8,6 +8,7 @@ from remamber.figures import FigureData, Reading, Series
 from remamber.figures._style import (
     LEGEND_ROOM,
     PANEL_TOP,
+    cost_unit,
     empty,
     finish,
     legend_below,
@@ -18,8 +19,6 @@ from remamber.registry import FIGURES
 
 register = FIGURES.register
 
-_UNITS = {"time": (1e3, "ms"), "memory": (2.0**-20, "MiB")}
-"""Factor and unit in which a metric is drawn."""
 _LOST_AT = 1.6
 """Where a model that did not fit is marked: so many times above the highest value."""
 
@@ -33,7 +32,7 @@ def scaling(data: FigureData) -> go.Figure:
         return empty(data, why="nothing was measured")
     panels = list(dict.fromkeys(r.panel for s in rows for r in s.readings))
     figure = side_by_side(panels)
-    factor, unit = _UNITS[data.metric]
+    factor, unit = cost_unit(data.metric)
     top = _LOST_AT * max(known) * factor
     named: set[str] = set()
     for column, panel in enumerate(panels, start=1):
@@ -55,7 +54,7 @@ def scaling(data: FigureData) -> go.Figure:
 def _traces(
     row: Series, readings: Sequence[Reading], metric: str, top: float, *, first: bool
 ) -> list[go.Scatter]:
-    style, (factor, unit) = style_of(row.index), _UNITS[metric]
+    style, (factor, unit) = style_of(row.index), cost_unit(metric)
     found = []
     known = [(r, r.value) for r in readings if r.value is not None]
     lost = [r for r in readings if r.lost]
@@ -82,7 +81,7 @@ def _traces(
                 mode="markers+text",
                 text=["OOM"] * len(lost),
                 textposition="bottom center",
-                name=f"{row.label}: out of memory",
+                name=row.label,
                 legendgroup=row.label,
                 showlegend=first and not known,
                 marker={"color": style.colour, "symbol": "x", "size": 12},
@@ -105,7 +104,7 @@ def _bars(known: Sequence[tuple[Reading, float]], factor: float) -> dict[str, ob
 
 
 def _alt(rows: Sequence[Series], panels: Sequence[str], data: FigureData) -> str:
-    factor, unit = _UNITS[data.metric]
+    factor, unit = cost_unit(data.metric)
     parts = []
     for panel in panels:
         said = []

@@ -86,6 +86,8 @@ class SelectiveSSM(nn.Module):
         k, d, r = self.dt_projs_weight.shape
         drawn = max(k, len(FOUR_WAYS))
         weight = self.x_proj_weight
+        if weight.is_meta:  # Nothing to fill, and its random functions take long to say so.
+            return
         with torch.no_grad():
             x_proj = weight.new_empty(drawn, weight.shape[1], d).uniform_(-1, 1)
             dt_projs = weight.new_empty(drawn, d, r).uniform_(-1, 1)

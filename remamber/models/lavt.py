@@ -19,21 +19,20 @@ Its second model, trained with Dice, is ``loss = "lavt-dice"``. Published are th
 folder or file of that checkpoint below the data root's ``weights``.
 """
 
-from collections.abc import Sequence
-
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from remamber.layers.seeding import seeded
-from remamber.models import ModelInputs, Segmenter
+from remamber.models import ModelInputs
+from remamber.models._encoder_decoder import EncoderDecoder
 from remamber.models._lavt_decoder import LavtDecoder
 from remamber.models._lavt_encoder import LavtEncoder
 from remamber.models._lavt_sizes import LAVT_SIZES
 from remamber.models._lavt_start import load_swin
 from remamber.models._sizes import SIZES
-from remamber.models._text import Text, TextFeatures
+from remamber.models._text import TextFeatures
 from remamber.models._text_open import open_text
 from remamber.plan.spec import ModelSpec
 from remamber.plan.start_files import planned_start_file
@@ -42,25 +41,8 @@ from remamber.registry import MODELS
 register = MODELS.register
 
 
-class Lavt(Segmenter):
-    """Text encoder, image encoder and decoder, finished and handed in."""
-
-    def __init__(self, *, text: Text, encoder: LavtEncoder, decoder: LavtDecoder) -> None:
-        super().__init__()
-        self.text, self.encoder, self.decoder = text.encoder, encoder, decoder
-        self.tokenizer = text.tokenizer
-
-    def encode_text(self, ids: Int[Tensor, "b t"], mask: Bool[Tensor, "b t"]) -> TextFeatures:
-        """Token features and mask of tokenised expressions; LAVT reads no pooled feature."""
-        features: TextFeatures = self.text(ids, mask)
-        return features
-
-    def forward_features(
-        self, image: Float[Tensor, "b 3 h w"], text: TextFeatures
-    ) -> Sequence[Float[Tensor, "b c h2 w2"]]:
-        """The four maps of multi-modal features, strides 4, 8, 16 and 32."""
-        features: list[Tensor] = self.encoder(image, text)
-        return features
+class Lavt(EncoderDecoder[LavtEncoder, LavtDecoder]):
+    """Swin encoder with pixel-word attention, and a convolutional decoder."""
 
     def segment(
         self, image: Float[Tensor, "b 3 h w"], text: TextFeatures

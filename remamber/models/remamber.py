@@ -1,16 +1,15 @@
 """ReMamber in its sizes: text encoder, encoder of Mamba Twister blocks, decoder (paper 3.2)."""
 
-from collections.abc import Sequence
-
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
 
-from remamber.models import ModelInputs, Segmenter
+from remamber.models import ModelInputs
 from remamber.models._assembly import Decoder, build_decoder, mask_logits
+from remamber.models._encoder_decoder import EncoderDecoder
 from remamber.models._sizes import SIZES
 from remamber.models._stages import Encoder, EncoderSettings
 from remamber.models._start import load_backbone
-from remamber.models._text import Text, TextFeatures
+from remamber.models._text import TextFeatures
 from remamber.models._text_open import open_text
 from remamber.ops import SPATIAL_DIRECTIONS
 from remamber.plan.spec import ModelSpec
@@ -20,25 +19,8 @@ from remamber.registry import MODELS
 register = MODELS.register
 
 
-class ReMamber(Segmenter):
-    """Text encoder, encoder and decoder, finished and handed in."""
-
-    def __init__(self, *, text: Text, encoder: Encoder, decoder: Decoder) -> None:
-        super().__init__()
-        self.text, self.encoder, self.decoder = text.encoder, encoder, decoder
-        self.tokenizer = text.tokenizer
-
-    def encode_text(self, ids: Int[Tensor, "b t"], mask: Bool[Tensor, "b t"]) -> TextFeatures:
-        """Token features, mask and pooled feature of tokenised expressions."""
-        features: TextFeatures = self.text(ids, mask)
-        return features
-
-    def forward_features(
-        self, image: Float[Tensor, "b 3 h w"], text: TextFeatures
-    ) -> Sequence[Float[Tensor, "b c h2 w2"]]:
-        """The four fused feature maps, strides 4, 8, 16 and 32."""
-        features: list[Tensor] = self.encoder(image, text)
-        return features
+class ReMamber(EncoderDecoder[Encoder, Decoder]):
+    """VMamba encoder with a fusion variant in every stage, and one of two decoders."""
 
     def segment(
         self, image: Float[Tensor, "b 3 h w"], text: TextFeatures

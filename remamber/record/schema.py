@@ -19,6 +19,9 @@ SHUFFLED = "+shuffled-text"
 WEIGHTS = "weights"
 """Key of a record's data: the file whose weights were evaluated."""
 
+WEIGHTS_RUN = "weights of run"
+"""Key of a record's data: the run that trained them, if they lie in a run's folder."""
+
 
 def counts_place(split: str, protocol: str, *, first: str) -> str:
     """Where a split's counts stand in the npz of a record whose first protocol is ``first``."""

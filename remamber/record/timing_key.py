@@ -11,10 +11,13 @@ from pathlib import Path
 from remamber.record.environment import cpu_model, package_versions, usable_cores
 
 _PACKAGE = Path(__file__).parents[1]
-_KERNEL_SOURCES = ("ops/*.py", "tasks/kernels.py", "tasks/_kernel_*.py", "plan/scan_shapes.py")
+_KERNEL_SOURCES = (
+    *("ops/*.py", "tasks/kernels.py", "tasks/_kernel_*.py", "tasks/_interleaving.py"),
+    "plan/scan_shapes.py",
+)
 _SPEED_SOURCES = (
     *("ops/*.py", "layers/*.py", "fusions/*.py", "models/*.py"),
-    *("tasks/speed.py", "tasks/_speed_*.py", "tasks/_kernel_timing.py", "tasks/_loss.py"),
+    *("tasks/speed.py", "tasks/_speed_*.py", "tasks/_interleaving.py", "tasks/_loss.py"),
 )
 _FLOPS_SOURCES = (*_SPEED_SOURCES[:4], "tasks/flops.py", "tasks/_flops_*.py")
 _IRRELEVANT = ("remamber-bench", "pandas", "pydantic", "pycocotools", "pillow", "accelerate")

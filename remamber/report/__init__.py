@@ -96,6 +96,13 @@ def _composed(
         speed = build_speed(analysis, runs, store)
         document = compose_speed(speed)
         return document, speed_json(speed, document)
+    if analysis.sota is not None:
+        from remamber.report.sota_compose import compose_sota, sota_json
+        from remamber.table.sota import build_sota
+
+        sota = build_sota(analysis, analysis.sota, runs, store)
+        document = compose_sota(sota)
+        return document, sota_json(sota, document)
     from remamber.report.compose import compose
     from remamber.report.data import results_json
     from remamber.table.results import build_all

@@ -59,7 +59,7 @@ def words(column: Column, cell: Cell) -> Words:
     spread = ""
     if cell.low is not None and cell.high is not None:
         spread = _SPREADS.get(column.unit, fmt.half_interval)(cell.low, cell.high)
-    return Words(_VALUES[column.unit](cell.value), mark, spread, paper)
+    return Words(cell.text or _VALUES[column.unit](cell.value), mark, spread, paper)
 
 
 def heading(column: Column) -> str:
@@ -86,8 +86,8 @@ def groups(table: Table) -> list[tuple[str, int]]:
 
 def unit_line(table: Table) -> str:
     """What the numbers of a table are in, where its headings do not say it."""
-    units = {column.unit for column in table.columns}
-    if units == {"fraction"}:
+    units = {column.unit for column in table.columns} - {"text"}
+    if "fraction" in units and units <= {"fraction", "points"}:
         return "percent"
     if units == {"points"}:
         return "percentage points"
@@ -99,7 +99,9 @@ def _missing(cell: Cell) -> str:
         about = f" (about {fmt.seconds(cell.estimate)} a call)" if cell.estimate is not None else ""
         return f"not run{about}"
     named = {"oom": "OOM", "failed": "failed", "not-run": fmt.NOT_RUN}
-    return named.get(cell.status) or f"n/a ({cell.reason})"
+    if cell.status in named:
+        return named[cell.status]
+    return f"n/a ({cell.reason})" if cell.reason else "not measured"
 
 
 def _paper(cell: Cell) -> str:

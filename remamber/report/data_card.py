@@ -2,11 +2,9 @@
 
 import base64
 from dataclasses import dataclass
-from pathlib import Path
 
 from remamber.report.markdown import escape
-
-_TEMPLATES = Path(__file__).parent / "templates"
+from remamber.report.page import asset, filled
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,23 +83,15 @@ def card_html(card: DataCard, *, sheet: bytes | None) -> str:
         card: what to render.
         sheet: the picture of samples, a PNG.
     """
-    # Imported here: only a card pays for jinja2.
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    # Imported here: only a page pays for it.
     from markupsafe import Markup
 
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    page: str = environment.get_template("data_card.html.j2").render(
+    return filled(
+        "data_card.html.j2",
         card=card,
         sheet=base64.b64encode(sheet).decode("ascii") if sheet is not None else "",
-        style=Markup((_TEMPLATES / "report.css").read_text(encoding="utf-8")),
+        style=Markup(asset("report.css")),
     )
-    return page
 
 
 def _text_table(table: CardTable) -> str:

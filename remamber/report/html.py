@@ -2,15 +2,13 @@
 
 import json
 from collections.abc import Mapping
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 from remamber.report.cells import full_heading, groups, heading, unit_line, words
 from remamber.report.document import Document, Picture
+from remamber.report.page import asset, filled
 from remamber.table.model import Cell, Column, Table
 
-_TEMPLATES = Path(__file__).parent / "templates"
 _CONFIG = {"showSendToCloud": False, "displaylogo": False, "responsive": True}
 """plotly.js 4 offers by default to send a figure to a server; a report must not."""
 
@@ -26,19 +24,12 @@ def html(document: Document, *, plotly_src: str | None) -> str:
         document: what to render.
         plotly_src: path of plotly.js relative to the page; None puts it into the page.
     """
-    # Imported here: only a report pays for jinja2 and plotly.
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    # Imported here: only a page pays for plotly.
     from markupsafe import Markup
     from plotly.offline import get_plotlyjs
 
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    page: str = environment.get_template("report.html.j2").render(
+    return filled(
+        "report.html.j2",
         document=document,
         tables=[part for table in document.tables for part in _tables(table)],
         notes_after=len(document.tables[0].by_dataset()),
@@ -46,15 +37,9 @@ def html(document: Document, *, plotly_src: str | None) -> str:
         templates=Markup(_json(_plotly_templates())),
         plotly_src=plotly_src,
         plotly_inline=Markup(get_plotlyjs()) if plotly_src is None else "",
-        style=Markup(_asset("report.css")),
-        script=Markup(_asset("report.js")),
+        style=Markup(asset("report.css")),
+        script=Markup(asset("report.js")),
     )
-    return page
-
-
-@cache
-def _asset(name: str) -> str:
-    return (_TEMPLATES / name).read_text(encoding="utf-8")
 
 
 def _tables(table: Table) -> list[dict[str, Any]]:

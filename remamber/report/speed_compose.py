@@ -59,9 +59,10 @@ def speed_json(results: SpeedResults, document: Document) -> dict[str, Any]:
 
 
 def _picture(results: SpeedResults, view: FigureView, number: int) -> Picture:
+    accuracy = results.accuracy
     data = FigureData(
         title=view.title,
-        split=view.split,
+        split=accuracy.split if accuracy is not None else view.split,
         metric=view.metric,
         series=_series(results, view.metric),
         percent=fmt.percent,
@@ -86,9 +87,26 @@ def _series(results: SpeedResults, metric: str) -> tuple[Series, ...]:
                 _reading(group, key, metric, panels[group.chain]) for group in results.measured
             ),
             growth=_growth(results, key, metric, panels),
+            by_split=_score(results, key),
+            cost=_cost(results, key, metric),
         )
         for index, (key, label) in enumerate(results.labels.items())
     )
+
+
+def _score(results: SpeedResults, key: str) -> dict[str, Estimate]:
+    accuracy = results.accuracy
+    score = accuracy.scores.get(key) if accuracy is not None else None
+    if accuracy is None or score is None:
+        return {}
+    return {accuracy.split: Estimate(score.value, score.low, score.high)}
+
+
+def _cost(results: SpeedResults, key: str, metric: str) -> float | None:
+    group = results.scored_at()
+    if group is None:
+        return None
+    return group.time(key) if metric == "time" else group.memory(key, _METRICS[metric])
 
 
 def _panels(results: SpeedResults) -> dict[tuple[str, ...], str]:

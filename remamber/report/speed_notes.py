@@ -24,8 +24,11 @@ def speed_notes(results: SpeedResults) -> tuple[str, ...]:
         f" (not given below {LEAST_ROUNDS}). Faster and slower need that interval, a signed-rank"
         f" test and a difference above {fmt.share(DELTA)}; same needs the interval within that.",
         _scope(results),
+        _batches(results),
+        _accuracy(results),
         _memory(results),
         _exponents(results),
+        _scan(results),
         _unsteady(results),
         *_reasons(results),
         _unrecorded(results),
@@ -134,15 +137,31 @@ def _exponents(results: SpeedResults) -> str:
     )
 
 
+def _scan(results: SpeedResults) -> str:
+    """The scan's place below the memory's roof, where the kernel study was run here."""
+    shares = results.scan_shares
+    if not shares:
+        return ""
+    low, high = min(shares, key=lambda k: shares[k]), max(shares, key=lambda k: shares[k])
+    return (
+        "By the records of the scan's kernels on this machine, a forward scan reaches"
+        f" {fmt.share(shares[low])} ({low}) to {fmt.share(shares[high])} ({high}) of the bandwidth"
+        " of a copy, which is its roof."
+    )
+
+
 def _unsteady(results: SpeedResults) -> str:
-    found = [
-        f"{results.labels[key]} at {group.label}"
+    steady = {
+        f"{results.labels[key]} at {group.label}": value
         for group in results.measured
         for key in results.labels
-        if group.time(key, "steady") == 0
-    ]
+        if (value := group.time(key, "steady")) is not None
+    }
+    found = [name for name, value in steady.items() if value == 0]
     if not found:
         return ""
+    if len(found) == len(steady) > 1:
+        return "No model's time was steady when its warm-up reached the cap."
     return f"Not steady when its warm-up reached the cap: {fmt.listed(found)}."
 
 
@@ -150,13 +169,46 @@ def _reasons(results: SpeedResults) -> list[str]:
     found: dict[str, list[str]] = {}
     for group in results.groups:
         if group.record is not None and not group.ok:
-            lines = (group.record.error or "no reason given").strip().splitlines()
-            found.setdefault(f"the run failed: {lines[-1]}", []).append(group.label)
+            said = f"the run failed: {_cause(group.record)}"
+            found.setdefault(said, []).append(group.label)
         for key, label in results.labels.items():
             reason = group.reason(key)
             if reason:
                 found.setdefault(f"{label}: {reason}", []).append(group.label)
     return [f"Not measured at {fmt.listed(labels)}: {reason}." for reason, labels in found.items()]
+
+
+def _cause(record: Record) -> str:
+    """The error of a traceback, which stands last, or what is said of a process's death."""
+    lines = (record.error or "no reason given").strip().splitlines()
+    return lines[-1] if lines[0].startswith("Traceback") else lines[0]
+
+
+def _accuracy(results: SpeedResults) -> str:
+    """Of what the accuracy beside the cost is, and which models have none."""
+    accuracy, group = results.accuracy, results.scored_at()
+    if accuracy is None or group is None:
+        return ""
+    missing = [label for key, label in results.labels.items() if key not in accuracy.scores]
+    text = f"mIoU is that of {accuracy.condition}"
+    if group.image_size != accuracy.image_size:
+        text += f"; the cost beside it is that at {group.label}"
+    return text + (f". Without a score: {fmt.listed(missing)}." if missing else ".")
+
+
+def _batches(results: SpeedResults) -> str:
+    """The batches that were looked for, which differ from row to row."""
+    found = [
+        f"{fmt.count(batch)} at {group.label}"
+        for group in results.measured
+        if (batch := group.value("batch")) is not None
+    ]
+    if not found:
+        return ""
+    return (
+        f"The largest batch that all models fit with, within an eighth: {fmt.listed(found)}. Rows"
+        " at different batches cannot be compared with each other; exponents mean little."
+    )
 
 
 def _unrecorded(results: SpeedResults) -> str:

@@ -4,6 +4,7 @@ from remamber.report import format as fmt
 from remamber.rounds import DELTA
 from remamber.table.growth import Exponent
 from remamber.table.speed import Group, SpeedResults
+from remamber.table.speed_layout import MOST_BESIDE
 
 
 def speed_verdict(results: SpeedResults) -> str:
@@ -11,7 +12,10 @@ def speed_verdict(results: SpeedResults) -> str:
     if not results.measured or results.subject is None:
         return "No group was measured, so nothing can be said."
     subject = results.subject
-    said = [_against(results, subject, rival) for rival in results.rivals]
+    if len(results.labels) > MOST_BESIDE:
+        said = [_ranking(results, group) for group in results.measured]
+    else:
+        said = [_against(results, subject, rival) for rival in results.rivals]
     said += [_growth(results), _claim(results)]
     alone = "" if results.rivals else _alone(results, subject)
     return " ".join(part for part in (alone, *said, _lost(results)) if part)
@@ -41,6 +45,32 @@ def _against(results: SpeedResults, subject: str, rival: str) -> str:
         return ""
     names = results.labels
     return f"{names[subject]} takes, of the time of {names[rival]}, {fmt.listed(parts)}."
+
+
+def _ranking(results: SpeedResults, group: Group) -> str:
+    """Who is fastest and slowest of many, and who needs least and most."""
+    times = {key: seconds for key in results.labels if (seconds := group.time(key)) is not None}
+    if len(times) < 2:
+        return ""
+    ordered = sorted(times, key=lambda key: times[key])
+    first, last = ordered[0], ordered[-1]
+    ratio = group.ratio(last, first)
+    by = f", {fmt.times(ratio.value)} as long" if ratio is not None else ""
+    text = (
+        f"At {group.label}, of {fmt.number_word(len(times))} models,"
+        f" {results.labels[first]} is the fastest ({fmt.seconds(times[first])}) and"
+        f" {results.labels[last]} the slowest ({fmt.seconds(times[last])}{by})"
+    )
+    close = [results.labels[key] for key in ordered[1:] if group.verdict(key, first) != "slower"]
+    text += f"; not told apart from the fastest: {fmt.listed(close)}" if close else ""
+    found = {k: b for k in results.labels if (b := group.memory(k, "needed_bytes")) is not None}
+    if len(found) > 1:
+        least, most = min(found, key=lambda k: found[k]), max(found, key=lambda k: found[k])
+        text += (
+            f"; {results.labels[least]} needs the least memory ({fmt.size(found[least])}),"
+            f" {results.labels[most]} the most ({fmt.size(found[most])})"
+        )
+    return text + "."
 
 
 def _growth(results: SpeedResults) -> str:

@@ -19,7 +19,9 @@ Detail = Literal["paper", "spread", "value"]
 _SHOWN = (
     *("results", "cost", "forward", "training", "fused", "start-up"),
     *("time", "memory", "growth"),
+    "protocols",
 )
+_PUBLISHED = "published-"
 
 
 def terminal(document: Document, *, color: bool, width: int) -> str:
@@ -46,7 +48,7 @@ def terminal(document: Document, *, color: bool, width: int) -> str:
         console.print(Text(document.banner, style="bold yellow"))
     console.print(_plain(document.condition, style="dim"))
     for table in document.tables:
-        if table.name in _SHOWN:
+        if table.name in _SHOWN or table.name.startswith(_PUBLISHED):
             parts = table.by_dataset()
             for part in parts:
                 console.print()
@@ -109,9 +111,8 @@ def _measured(table: Table) -> Table:
 
 def _grid(table: Table, *, detail: Detail, titled: bool) -> Grid:
     unit = unit_line(table)
-    caption = (
-        f"{unit}, ± half the 95 % interval" if unit == "percent" and detail != "value" else unit
-    )
+    spread = detail != "value" and any(c.low is not None for row in table.rows for c in row.cells)
+    caption = f"{unit}, ± half the 95 % interval" if unit == "percent" and spread else unit
     title = table.title if titled or table.name not in ("results", "cost") else None
     grid = Grid(
         title=title,

@@ -53,7 +53,7 @@ class Cell:
         status: ``ok``, or why there is no value.
         reason: a few words for ``not-measured``, shown as ``n/a (reason)``.
         published: the paper's value for the same cell, a fraction.
-        text: what stands in a column of texts.
+        text: what stands in a column of texts; in others, a value as its source prints it.
         estimate: seconds that it would have taken, for ``left-out``.
     """
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from remamber.plan.sota import SotaView
 from remamber.plan.study import Analysis, StudyRuns
-from remamber.record.schema import WEIGHTS, Record
+from remamber.record.schema import WEIGHTS, WEIGHTS_RUN, Record
 from remamber.table.counts import CountsFile, ExpressionCounts, require_same_expressions
 from remamber.table.evaluated import Score, mean_scores
 from remamber.table.model import CellStatus
@@ -33,7 +33,6 @@ class Scored(NamedTuple):
     scores: dict[str, Score]
     expressions: int
     fingerprint: str
-    run_ids: tuple[str, ...]
 
 
 Scores = dict[tuple[str, str, str], Scored]
@@ -45,7 +44,8 @@ class OwnRow:
     """A model trained by the study, or weights that ``evaluate`` scored.
 
     Attributes:
-        label: which model, and what sets its condition apart.
+        label: which model, whose training, and what sets its condition apart.
+        short: the same where all rows are ours.
         variant: its row of the published table, empty if it is none of them.
         released: whether these are the weights of the authors' release.
         scores: what it reaches.
@@ -54,6 +54,7 @@ class OwnRow:
     """
 
     label: str
+    short: str
     variant: str
     released: bool = False
     scores: Scores
@@ -163,6 +164,7 @@ def _trained(
         ended = {n: v.status for n, v in zip(names, variants, strict=False) if v.status != "ok"}
         yield OwnRow(
             label=f"{first.label}, trained here{_condition(records)}{several}",
+            short=f"{first.label}{_condition(records)}{several}",
             variant=_variant(records, view),
             scores=_scores(records, wanted),
             ended=ended,
@@ -176,12 +178,13 @@ def _evaluated(records: Iterable[Record], view: SotaView, wanted: _Wanted) -> It
         if record.spec.weights is not None:
             key = (record.spec.weights.sha256, record.spec.data.image_size)
             by_weights.setdefault(key, []).append(record)
-    for (digest, _), found in sorted(by_weights.items()):
+    for _, found in sorted(by_weights.items()):
         released = found[0].spec.weights is not None and found[0].spec.weights.holds == "released"
-        name = "released weights" if released else f"weights {_weights_name(found[0])}"
         scores = {place: s for record in found for place, s in _scores([record], wanted).items()}
+        label = f"{_model(found[0], view)}, {_weights(found[0])}{_condition(found)}"
         yield OwnRow(
-            label=f"{_model(found[0], view)}, {name} ({digest[:8]}){_condition(found)}",
+            label=label,
+            short=label,
             variant=_variant(found, view),
             released=released,
             scores=scores,
@@ -207,7 +210,6 @@ def _scored(split: str, pairs: Sequence[tuple[Record, ExpressionCounts]]) -> Sco
         scores={score.metric: score for score in mean_scores(split, counts, METRICS)},
         expressions=len(counts[0].key),
         fingerprint=pairs[0][0].spec.data.fingerprint,
-        run_ids=tuple(r.run_id for r, _ in pairs),
     )
 
 
@@ -231,8 +233,11 @@ def _model(record: Record, view: SotaView) -> str:
     return view.models.get(name, name).partition(",")[0]
 
 
-def _weights_name(record: Record) -> str:
-    run = record.data.get("weights of run")
-    return f"of run {run}" if run else str(record.data.get(WEIGHTS, ""))
-
-
+def _weights(record: Record) -> str:
+    """Which weights: those of a run by the end of its name, others by file and hash."""
+    run, weights = record.data.get(WEIGHTS_RUN), record.spec.weights
+    if run:
+        return f"weights of run {str(run).rpartition('-')[2]}"
+    released = weights is not None and weights.holds == "released"
+    name = "released weights" if released else f"weights {record.data.get(WEIGHTS, '')}"
+    return f"{name} ({weights.sha256[:8]})" if weights is not None else name

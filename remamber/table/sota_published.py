@@ -1,11 +1,11 @@
-"""Tab. 2 of the paper as it was audited: every row with the metric and protocol that it really is."""
+"""Tab. 2 of the paper as it was audited: every row with the metric and protocol it really has."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 from remamber.plan.sota import SotaView
 from remamber.plan.study import studies_folder
-from remamber.table.published import PAPER_NAMES, load_published, read_lines
+from remamber.table.published import COLUMNS, PAPER_NAMES, load_published, read_lines
 
 AUDIT = ("variant", "metric", "protocol", "standing", "source", "note")
 NOT_STATED = "not stated"
@@ -41,6 +41,7 @@ class PublishedRow:
         source: where that is known from.
         note: what else is to be known of its values.
         values: fractions.
+        printed: the same as the paper has them, percent.
     """
 
     variant: str
@@ -50,6 +51,7 @@ class PublishedRow:
     source: str
     note: str
     values: dict[Place, float]
+    printed: dict[Place, str]
 
 
 def published_rows(view: SotaView) -> tuple[PublishedRow, ...]:
@@ -59,16 +61,18 @@ def published_rows(view: SotaView) -> tuple[PublishedRow, ...]:
         UserError: a file is missing or malformed.
     """
     values = _values(view.published)
+    printed = {
+        (line["variant"], line["metric"], (line["dataset"], line["split"])): line["value"]
+        for line in read_lines(_file(view.published), COLUMNS)
+    }
     return tuple(
         PublishedRow(
             **line,
-            values={
-                place: value
-                for (variant, metric, place), value in values.items()
-                if (variant, metric) == (line["variant"], line["metric"])
-            },
+            values={place: values[v, m, place] for v, m, place in values if (v, m) == kind},
+            printed={place: printed[v, m, place] for v, m, place in printed if (v, m) == kind},
         )
         for line in read_lines(_file(view.audit), AUDIT)
+        for kind in [(line["variant"], line["metric"])]
     )
 
 

@@ -1,7 +1,7 @@
 """What the records of a speed study say: times, paired ratios and memory, by group and model."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from remamber.plan.spec import SpeedSpec
@@ -9,8 +9,10 @@ from remamber.plan.speed import model_key, model_labels
 from remamber.plan.study import SpeedAnalysis, StudyRuns
 from remamber.record.schema import Record
 from remamber.rounds import RoundRatio, Verdict, round_ratio, verdict_of
+from remamber.table.accuracy import Accuracy, accuracy_of
 from remamber.table.growth import Exponent, exponent_of_samples, exponent_of_values
 from remamber.table.model import CellStatus
+from remamber.table.scan_share import scan_shares
 from remamber.table.source import RecordSource
 
 ITERATION, TEXT = "iteration", "text"
@@ -102,6 +104,9 @@ class SpeedResults:
     Attributes:
         labels: short names of the models, by ``model_key``, in the study's order.
         unrecorded: runs without a record.
+        accuracy: what other records know of these models' accuracy, None if nothing.
+        scan_shares: what the scan reaches of the memory's bandwidth on this machine, by shape of
+            the kernel study; empty if that was not run.
     """
 
     analysis: SpeedAnalysis
@@ -109,6 +114,8 @@ class SpeedResults:
     groups: tuple[Group, ...]
     labels: Mapping[str, str]
     unrecorded: tuple[str, ...] = ()
+    accuracy: Accuracy | None = None
+    scan_shares: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def records(self) -> tuple[Record, ...]:
@@ -158,6 +165,13 @@ class SpeedResults:
         found = {g.image_size: g.memory(key, metric) for g in self.chains[chain]}
         return exponent_of_values({s: v for s, v in found.items() if v is not None})
 
+    def scored_at(self) -> Group | None:
+        """The group whose cost stands beside the accuracy: on the same image, else the first."""
+        if self.accuracy is None or not self.measured:
+            return None
+        same = (g for g in self.measured if g.image_size == self.accuracy.image_size)
+        return next(same, self.measured[0])
+
     def _named(self, name: str) -> str | None:
         of_name = (key for key in self.labels if key.partition("-")[0] == name)
         return next(of_name, None)
@@ -182,4 +196,9 @@ def build_speed(analysis: SpeedAnalysis, runs: StudyRuns, source: RecordSource) 
         groups=tuple(groups),
         labels=labels,
         unrecorded=tuple(run_id for run_id in runs.run_ids if run_id not in by_id),
+        accuracy=accuracy_of(tuple(labels), list(by_id.values())),
+        scan_shares=scan_shares(
+            by_id.values(),
+            machines=[g.settings.machine for g in groups if g.settings is not None],
+        ),
     )

@@ -5,6 +5,8 @@ from remamber.table.model import Cell, Column, Row, Table
 from remamber.table.speed import TEXT, Group, SpeedResults
 
 HEAD = "Image"
+MOST_BESIDE = 3
+"""Models that stand side by side; more of them are rows."""
 _MEMORY = (
     ("needed", "needed_bytes"),
     ("weights", "weights_bytes"),
@@ -18,7 +20,11 @@ _MEMORY = (
 
 def speed_tables(results: SpeedResults) -> tuple[Table, ...]:
     """All tables that the records have something for."""
-    found = [times_table(results), memory_table(results), growth_table(results), details(results)]
+    if len(results.labels) > MOST_BESIDE:
+        found = [*models_tables(results), growth_table(results)]
+    else:
+        found = [times_table(results), memory_table(results), growth_table(results)]
+        found.append(details(results))
     return tuple(table for table in found if table is not None)
 
 
@@ -84,6 +90,56 @@ def memory_table(results: SpeedResults) -> Table | None:
         rows=tuple(rows),
         lead=tuple(c.name for c in columns if c.label == "needed"),
     )
+
+
+def models_tables(results: SpeedResults) -> list[Table | None]:
+    """A table for every group with a row for every model: time, memory, parameters, accuracy."""
+    mine = results.labels.get(results.subject or "", "")
+    scored = results.scored_at()
+    columns = [
+        Column(group="One iteration", label="median", unit="seconds"),
+        Column(group="One iteration", label="p90", unit="seconds"),
+        Column(group="One iteration", label="images/s", unit="per-second"),
+        Column(group=f"Against {mine}", label="takes", unit="ratio"),
+        Column(group=f"Against {mine}", label="verdict", unit="text"),
+        *(Column(group="Memory", label=h, unit="bytes") for h, _ in _MEMORY[:3]),
+        Column(group="", label="parameters", unit="parameters"),
+    ]
+    found: list[Table | None] = []
+    for number, group in enumerate(results.groups):
+        more = group is scored and results.accuracy is not None
+        extra = [Column(group="", label="mIoU", unit="fraction")] if more else []
+        rows = [_model_row(results, group, key, more=more) for key in results.labels]
+        found.append(
+            Table(
+                name=f"group-{number}" if number else "time",
+                title=f"Cost of one iteration at {group.label}",
+                head="Model",
+                columns=tuple([*columns, *extra]),
+                rows=tuple(rows),
+                lead=("One iteration median", f"Against {mine} takes", "Memory needed", "mIoU"),
+            )
+        )
+    return found
+
+
+def _model_row(results: SpeedResults, group: Group, key: str, *, more: bool) -> Row:
+    cells = _times(group, key)
+    if key == results.subject:
+        cells += [Cell(status="not-measured", reason="itself"), Cell(text="")]
+    else:
+        cells += _against(group, key, results.subject or "")
+    cells += [_memory(group, key, metric) for _, metric in _MEMORY[:3]]
+    cells.append(_cell(group, key, group.value("parameters", model=key)))
+    if more and results.accuracy is not None:
+        score = results.accuracy.scores.get(key)
+        cells.append(
+            Cell(value=score.value, n=score.seeds)
+            if score is not None
+            else Cell(status="not-measured", reason="not trained")
+        )
+    label = results.labels[key]
+    return Row(key=key, label=label, cells=tuple(cells))
 
 
 def growth_table(results: SpeedResults) -> Table | None:

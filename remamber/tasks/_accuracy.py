@@ -1,13 +1,13 @@
 """Measurements from the counts of scored splits: the metrics of every protocol."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from remamber.metrics import PixelCounts, is_defined, measure
 from remamber.plan.protocols import NO_TARGET, find_protocol
 from remamber.record.schema import Measurement
-from remamber.tasks._scoring import ProtocolCounts, SplitCounts
+from remamber.tasks._scoring import ProtocolCounts
 
 
 def accuracy(
@@ -23,23 +23,39 @@ def accuracy(
     for split, by_protocol in splits.items():
         for place, (name, counts) in enumerate(by_protocol.items()):
             further = {"protocol": name} if place else {}
-            found += _measured(name, counts, {"split": split, **further, **(where or {})})
+            pixels = PixelCounts(counts["intersection"], counts["union"], counts["target"])
+            found += measured(
+                pixels, protocol=name, where={"split": split, **further, **(where or {})}
+            )
     return found
 
 
-def _measured(name: str, counts: SplitCounts, where: dict[str, str]) -> list[Measurement]:
-    """What is defined of the protocol's metrics, and those of no-target sets on such a set."""
-    pixels = PixelCounts(counts["intersection"], counts["union"], counts["target"])
+def measured(
+    pixels: PixelCounts,
+    *,
+    protocol: str,
+    where: Mapping[str, str],
+    metrics: Sequence[str] | None = None,
+) -> list[Measurement]:
+    """What is defined of the metrics, and those of no-target sets where a target is empty.
+
+    Args:
+        pixels: counts by expression.
+        protocol: name of the protocol by which pixels became counts.
+        where: what the measurements have in common.
+        metrics: in order; None takes the protocol's.
+    """
+    wanted = find_protocol(protocol).metrics if metrics is None else metrics
     no_target = NO_TARGET if np.any(pixels.target == 0) else ()
     return [
         Measurement(
             metric=metric,
             value=measure(
-                metric, pixels.intersection, pixels.union, target=pixels.target, protocol=name
+                metric, pixels.intersection, pixels.union, target=pixels.target, protocol=protocol
             ),
             unit="fraction",
-            where=where,
+            where=dict(where),
         )
-        for metric in dict.fromkeys((*find_protocol(name).metrics, *no_target))
-        if is_defined(metric, pixels, protocol=name)
+        for metric in dict.fromkeys((*wanted, *no_target))
+        if is_defined(metric, pixels, protocol=protocol)
     ]

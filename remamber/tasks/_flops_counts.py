@@ -13,8 +13,8 @@ from remamber.tasks._flops_memo import Memo
 from remamber.tasks._flops_operators import SCAN, Cost
 from remamber.tasks._flops_run import HollowModel
 
-TOTAL, OTHER = "total", "other"
-"""Beside the parts of a model: all of them, and what belongs to none."""
+TEXT, TOTAL, OTHER = "text", "total", "other"
+"""Of the parts of a model: its text encoder, all, and what belongs to none."""
 
 
 @dataclass(frozen=True)

@@ -101,6 +101,8 @@ class Memo:
             return kind, value
         if isinstance(value, tuple | list):
             return kind, tuple(map(self._plain, value))
+        if isinstance(value, set | frozenset):
+            return kind, frozenset(map(self._plain, value))
         if isinstance(value, dict):
             return kind, self._items(value.items())
         if isinstance(value, type) or _is_plain_function(value):

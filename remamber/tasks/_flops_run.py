@@ -8,19 +8,16 @@ from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from remamber.models import Segmenter, TextFeatures
+from remamber.models import Segmenter
 from remamber.tasks._flops_ledger import Counter, Ledger
 from remamber.tasks._flops_memo import Memo
-
-TEXT = "text"
-"""Of the parts of a model, the text encoder."""
 
 
 class HollowModel:
     """A model whose parameters are shapes alone, counted on inputs that are shapes alone.
 
-    The image's path runs on the meta device. The text encoder runs on fake tensors, for CLIP
-    looks at values of its mask, which a meta tensor cannot pretend to have.
+    All tensors are fake ones on a CPU, not meta tensors, on which neither CLIP's masks nor mixed
+    precision work.
 
     Args:
         model: on the meta device; it must not be used otherwise any more.
@@ -31,8 +28,7 @@ class HollowModel:
         self._fake = FakeTensorMode(allow_non_fake_inputs=True)
         self._model, self._memo, self._counter = model.eval(), memo, Counter()
         with self._fake:
-            for module in model.parts()[TEXT]:
-                module._apply(_on_cpu)
+            model._apply(_on_cpu)
         structures = memo.structures(model) if memo is not None else {}
         for name, module in list(model.named_modules()):
             # A part without parts costs no more to run than to remember.
@@ -51,15 +47,12 @@ class HollowModel:
         """
         self._counter = counter = Counter()
         length = self._model.tokenizer.length
-        with _countable_attention(), torch.no_grad():
-            with self._fake:
-                ids = torch.zeros(1, length, dtype=torch.long)
-                mask = torch.ones(1, length, dtype=torch.bool)
-                with counter:
-                    text = self._model.encode_text(ids, mask)
-            text = TextFeatures(*(t.to("meta") for t in text))
+        with self._fake, _countable_attention(), torch.no_grad():
+            image = torch.empty(1, 3, side, side)
+            ids = torch.zeros(1, length, dtype=torch.long)
+            mask = torch.ones(1, length, dtype=torch.bool)
             with counter:
-                self._model.segment(torch.empty(1, 3, side, side, device="meta"), text)
+                self._model(image, ids, mask)
         return counter.pages[0]
 
     def _recorded(

@@ -10,6 +10,7 @@ import torch
 from remamber.plan.scan_shapes import ScanShape
 from remamber.plan.spec import KernelsSpec
 from remamber.record.schema import Measurement
+from remamber.tasks._interleaving import Plan, Stopwatch, interleaved, plan_blocks
 from remamber.tasks._kernel_calls import Call, Implementation, implementations
 from remamber.tasks._kernel_costs import PASSES, Pass, perfect_cost
 from remamber.tasks._kernel_errors import Oracle, comparable_shape
@@ -17,7 +18,6 @@ from remamber.tasks._kernel_estimate import estimate
 from remamber.tasks._kernel_machine import copy_samples, make_stopwatch, product_samples
 from remamber.tasks._kernel_memory import peak_extra_bytes
 from remamber.tasks._kernel_problem import Problem
-from remamber.tasks._kernel_timing import Plan, Stopwatch, interleaved, plan_blocks
 
 LEAST_BLOCK_S = {"cpu": 0.05, "cuda": 0.02}
 LARGE = 2**20

@@ -1,18 +1,15 @@
 """What the machine itself can do, measured beside the kernels: copies, products, and its noise."""
 
-import re
 import time
-from pathlib import Path
 
 import torch
 
-from remamber.tasks._kernel_timing import Call, Stopwatch
+from remamber.tasks._interleaving import Call, Stopwatch
 
 COPY_BYTES = 256 * 2**20
 """Of one of the two tensors of a copy: far beyond any cache."""
 _COPIES, _PRODUCTS = 7, 5
 _SIDE = 2048
-_PRESSURE = Path("/proc/pressure/cpu")
 
 
 def make_stopwatch(device: torch.device) -> Stopwatch:
@@ -40,15 +37,6 @@ def product_samples(device: torch.device, stopwatch: Stopwatch) -> list[float]:
     finally:
         torch.backends.cuda.matmul.allow_tf32 = before
     return [2 * _SIDE**3 / seconds for seconds in taken]
-
-
-def cpu_pressure() -> float | None:
-    """Share of the last ten seconds in which something waited for a core; None if not kept."""
-    try:
-        found = re.search(r"^some avg10=([\d.]+)", _PRESSURE.read_text(encoding="utf-8"))
-    except OSError:
-        return None
-    return float(found[1]) / 100 if found else None
 
 
 def _by_wall(call: Call, calls: int) -> float:

@@ -4,7 +4,7 @@ import gc
 
 import torch
 
-from remamber.tasks._kernel_timing import Call
+from remamber.tasks._interleaving import Call
 from remamber.tasks._resident import can_measure, give_back, reset_peak, resident, resident_peak
 
 

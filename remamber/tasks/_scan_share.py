@@ -1,4 +1,4 @@
-"""The share of a training step that the selective scans take."""
+"""Whether a model scans, and the share of a training step that its selective scans take."""
 
 import copy
 from collections.abc import Callable
@@ -7,12 +7,19 @@ from contextlib import AbstractContextManager, nullcontext
 import torch
 from torch.profiler import ProfilerActivity, profile
 
+from remamber.layers.mamba_channel_scan import MambaBlock
+from remamber.layers.ssm import SelectiveSSM
 from remamber.models import Segmenter
 from remamber.tasks._batches import Batch
 from remamber.tasks._loss import segmentation_loss
 
 _SCANS = ("remamber::selective_scan", "remamber::directional_scan")
 Autocast = Callable[[], AbstractContextManager[None]]
+
+
+def has_scan(model: Segmenter) -> bool:
+    """Whether any of a model's layers calls a scan implementation; LAVT's, for one, do not."""
+    return any(isinstance(layer, (SelectiveSSM, MambaBlock)) for layer in model.modules())
 
 
 def scan_share(model: Segmenter, batch: Batch, *, autocast: Autocast = nullcontext) -> float:

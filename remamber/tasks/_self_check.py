@@ -11,8 +11,8 @@ from remamber.record.noise import NoiseFloor
 from remamber.record.timing_key import machine_key
 from remamber.rounds import RoundRatio, round_ratio, verdict_of
 from remamber.tasks._device import device_name
+from remamber.tasks._interleaving import Call, Plan, Stopwatch, interleaved, plan_blocks
 from remamber.tasks._kernel_machine import make_stopwatch
-from remamber.tasks._kernel_timing import Call, Plan, Stopwatch, interleaved, plan_blocks
 
 TRIALS = 10
 ROUNDS = 20

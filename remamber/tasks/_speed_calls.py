@@ -17,7 +17,7 @@ from remamber.models._text import Tokenizer
 from remamber.plan.protocols import DEFAULT, find_protocol
 from remamber.plan.spec import ModelSpec, TrainSpec
 from remamber.plan.speed import SpeedSpec
-from remamber.tasks._kernel_timing import Call
+from remamber.tasks._interleaving import Call
 from remamber.tasks._loss import LOSSES
 from remamber.tasks._optimiser import make_optimiser
 from remamber.tasks._protocol_masks import predicted_mask

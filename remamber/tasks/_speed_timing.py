@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import torch
 
-from remamber.tasks._kernel_timing import Call, Plan, Stopwatch, interleaved
+from remamber.tasks._interleaving import Call, Plan, Stopwatch, interleaved
 
 LEAST_BLOCK_S = {"cpu": 0.05, "cuda": 0.02}
 LEAST_WARM_CALLS = 10

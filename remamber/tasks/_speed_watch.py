@@ -1,20 +1,18 @@
 """Who else uses the machine while models are measured: other processes, clocks, a GPU's state."""
 
-import re
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import psutil
 
 from remamber.errors import ExitCode, UserError
 from remamber.plan.speed import SpeedSpec
+from remamber.tasks._pressure import cpu_pressure
 from remamber.tasks._speed_found import Found
 from remamber.tasks._speed_gpu import GpuState, open_gpu
 
 NOISY_PRESSURE = 0.05
 """Share of ten seconds in which something waited for a core, above which times are noisy."""
-_PRESSURE = Path("/proc/pressure/cpu")
 _LEAST_CLOCK = 0.75
 
 
@@ -28,7 +26,7 @@ class Watch:
 
     settings: SpeedSpec
     timing: bool = False
-    pressure: float | None = field(default_factory=lambda: cpu_pressure())
+    pressure: float | None = field(default_factory=cpu_pressure)
     _seconds: float = 0.0
     _load: list[float] = field(default_factory=list)
     _others: list[float] = field(default_factory=list)
@@ -84,15 +82,6 @@ class Watch:
         if self._seconds:
             found.add("others_cores", max(0.0, sum(self._others)) / self._seconds, "count")
         _note_gpu(found, self._gpu)
-
-
-def cpu_pressure() -> float | None:
-    """Share of the last ten seconds in which something waited for a core; None if not kept."""
-    try:
-        found = re.search(r"^some avg10=([\d.]+)", _PRESSURE.read_text(encoding="utf-8"))
-    except OSError:
-        return None
-    return float(found[1]) / 100 if found else None
 
 
 def _busy_seconds() -> tuple[float, float]:

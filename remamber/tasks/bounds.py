@@ -6,12 +6,14 @@ import numpy as np
 
 from remamber.datasets import Mask, Referent, ReferringDataset, open_dataset
 from remamber.datasets._guesses import coarse, mean_mask, stretched
-from remamber.metrics import measure
+from remamber.metrics import PixelCounts
+from remamber.plan.protocols import DEFAULT
 from remamber.plan.spec import RunSpec
 from remamber.record.event import Event
 from remamber.record.schema import Measurement
 from remamber.registry import TASKS
 from remamber.tasks import Outcome, Stopped, TaskContext
+from remamber.tasks._accuracy import measured
 
 register = TASKS.register
 
@@ -29,7 +31,7 @@ def bounds(spec: RunSpec, context: TaskContext) -> Outcome:
     ``mean-mask`` is where the training split has foreground at least half as often as at the
     most frequent place. ``stride-s`` is the target itself as a map of that stride holds it at
     best: averaged over s x s blocks of the model's input, interpolated back (bilinear) and
-    thresholded.
+    thresholded. Where expressions have no target, gIoU, cIoU, N-acc and T-acc are given too.
 
     Raises:
         Stopped: asked to stop; it starts again the next time.
@@ -66,22 +68,22 @@ def bounds(spec: RunSpec, context: TaskContext) -> Outcome:
 
 def _scored(dataset: ReferringDataset, split: str, guesses: dict[str, Guess]) -> list[Measurement]:
     """One score for every expression: a ref counts as often as it is named."""
-    counts: dict[str, list[tuple[int, int]]] = {name: [] for name in guesses}
+    rows: dict[str, list[tuple[int, int, int]]] = {name: [] for name in guesses}
     for ref in dataset.refs(split):
         target = dataset.mask(ref)
         for name, guess in guesses.items():
             mask = guess(ref, target)
-            pair = (int((mask & target).sum()), int((mask | target).sum()))
-            counts[name] += [pair] * len(ref.expressions)
+            both, either = np.count_nonzero(mask & target), np.count_nonzero(mask | target)
+            rows[name] += [(int(both), int(either), int(target.sum()))] * len(ref.expressions)
     return [
-        Measurement(
-            metric=metric,
-            value=measure(metric, *np.array(pairs, dtype=np.int64).T),
-            unit="fraction",
+        measurement
+        for name, counted in rows.items()
+        for measurement in measured(
+            PixelCounts(*np.array(counted, dtype=np.int64).T),
+            protocol=DEFAULT,
             where={"split": split, "bound": name},
+            metrics=_METRICS,
         )
-        for name, pairs in counts.items()
-        for metric in _METRICS
     ]
 
 

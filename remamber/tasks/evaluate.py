@@ -19,12 +19,13 @@ from remamber.plan.file_digest import file_digest
 from remamber.plan.protocols import find_protocol
 from remamber.plan.spec import RunSpec
 from remamber.record.event import Event
-from remamber.record.schema import WEIGHTS, Measurement
+from remamber.record.schema import WEIGHTS, WEIGHTS_RUN, Measurement
 from remamber.registry import TASKS
 from remamber.tasks import Outcome, Stopped, TaskContext
 from remamber.tasks._accuracy import accuracy
 from remamber.tasks._device import device_name, peak_memory
 from remamber.tasks._protocol_masks import Targets, open_targets
+from remamber.tasks._scan_share import has_scan
 from remamber.tasks._scoring import Item, Scorer, items_of, joined, packed
 from remamber.tasks._unfinished import Scored, Unfinished
 
@@ -90,7 +91,7 @@ def evaluate(spec: RunSpec, context: TaskContext) -> Outcome:
             **read,
         },
         device=device_name(device),
-        scan_backend=resolve_backend(spec.scan_backend, device),
+        scan_backend=resolve_backend(spec.scan_backend, device) if has_scan(model) else "none",
         warnings=(*warnings, *torn, *_quick_look(spec)),
         superseded=(unfinished.path,),
     )
@@ -181,7 +182,7 @@ def _planned_weights(spec: RunSpec, context: TaskContext) -> Evaluable:
 def _origin(found: Evaluable) -> dict[str, str]:
     """The weights' file and, where it lies in a run's folder, the run that trained them."""
     folder = found.path.parent
-    run = {"weights of run": folder.name} if (folder / "record.json").is_file() else {}
+    run = {WEIGHTS_RUN: folder.name} if (folder / "record.json").is_file() else {}
     return {WEIGHTS: found.path.name, **run}
 
 

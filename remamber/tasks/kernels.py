@@ -15,8 +15,8 @@ from remamber.tasks import Outcome, Stopped, TaskContext
 from remamber.tasks._device import device_name
 from remamber.tasks._kernel_calls import why_absent
 from remamber.tasks._kernel_case import Case, Findings, Tell
-from remamber.tasks._kernel_machine import cpu_pressure
 from remamber.tasks._kernel_startup import CACHES, start_up
+from remamber.tasks._pressure import cpu_pressure
 
 register = TASKS.register
 

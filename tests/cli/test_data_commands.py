@@ -19,6 +19,10 @@ def test_the_list_says_what_is_built_in_and_what_is_there(bench, small):
     assert "built in" in rows["synth-refcoco"]
     assert "ready (as published)" in rows["refcoco"]
     assert "not there" in rows["refcoco+"]
+    images = small.images.rename(small.root / "elsewhere")
+    said = bench("data", "list", "--data-root", str(small.root))
+    assert "in part" in next(line for line in said.out.splitlines() if line.startswith("refcoco "))
+    images.rename(small.images)
     small.refs.unlink()
     said = bench("data", "list", "--data-root", str(small.root))
     assert "in part" in next(line for line in said.out.splitlines() if line.startswith("refcoco "))

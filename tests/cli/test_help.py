@@ -14,6 +14,7 @@ COMMANDS = [
     "ablate",
     "evaluate",
     "speed",
+    "flops",
     "compare",
     "report",
     "data",

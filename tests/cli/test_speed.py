@@ -107,7 +107,7 @@ def test_ablate_sends_a_kernel_study_to_speed_and_report_renders_it(bench, tmp_p
 @pytest.mark.parametrize(
     ("arguments", "status", "line", "fix"),
     [
-        ([], 2, "speed times the scan's kernels so far", "speed --kernels"),
+        (["--kernels", "--res", "256"], 2, "--res does not go with it", "--only s1_256"),
         (["--kernels", "--only", "s1_265"], 2, "unknown variant 's1_265'", "'s1_256'?"),
         (["--kernels", "--profile", "fast"], 2, "unknown profile 'fast'", "quick"),
         (["--kernels", "--device", "tpu"], 2, "expected cpu or cuda", "--device cpu"),

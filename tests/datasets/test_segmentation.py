@@ -162,8 +162,10 @@ def test_run_lengths_of_every_shape_are_the_same_text(blob):
         {"size": [4, 4], "counts": "\u4e2d"},
         [[10**400, 1, 2, 3, 4, 5]],
         [[float("inf"), 1, 2, 3, 4, 5]],
+        [[-(10**6), 1, 2, 3, 4, 5]],
+        [[1, -(10**6), 2, 3, 4, 5]],
     ],
-    ids=range(6),
+    ids=range(8),
 )
 def test_values_that_json_may_hold_and_no_mask_has_are_refused(segmentation):
     with pytest.raises(BadSegmentationError):

@@ -189,7 +189,7 @@ def test_a_mask_that_unpacks_to_more_than_a_photograph_is_refused():
 def test_a_picture_in_a_format_that_starts_other_programs_is_not_opened():
     page = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 6 4\n%%EndComments\nshowpage\n"
     assert Image.open(io.BytesIO(page)).format == "EPS"
-    with pytest.raises(WrongRowError, match="the mask cannot be read"):
+    with pytest.raises(WrongRowError, match="the mask cannot be read .cannot identify"):
         mask_of(page, "the mask")
 
 
@@ -201,9 +201,14 @@ def test_a_picture_larger_than_any_mask_is_not_read(tmp_path):
         read_bytes(path, "the mask")
 
 
-def test_expressions_of_one_id_are_counted():
-    gathering = gathered(ref(1), ref(2))
-    assert not any("whose id another one has" in note for note in notes_of(gathering))
+def test_expressions_of_one_id_are_counted(gathering):
+    gathering.add_ref(ref(1, said=("a dog", "the dog")))
+    gathering.annotations()
+    assert gathering.notes() == ()
+    same = tuple(Expression(10, text) for text in ("a cat", "the cat"))
+    gathering.add_ref(Referent(2, 7, (3,), "cat", "val", same))
+    gathering.annotations()
+    assert gathering.notes() == ("expressions whose id another one has: 2",)
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA", "I;16"])

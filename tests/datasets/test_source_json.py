@@ -243,6 +243,15 @@ def test_the_shuffled_file_of_three_sets_is_left_out_and_said(content, tmp_path)
     assert told(source) == told_by_refer(content, "eq1")
 
 
+def test_an_id_of_polyformer_that_no_column_holds_is_refused(content, tmp_path):
+    folder = write_polyformer(content, tmp_path / "refcoco")
+    path = folder / "refcoco_val.tsv"
+    whole = path.read_text()
+    path.write_text(whole.replace("\t", f"\t{'9' * 30}", 1))
+    assert "line 1" in refused(folder).what
+    assert "an id of more digits than any has" in refused(folder).what
+
+
 # Archives, and places that hold nothing
 
 

@@ -222,13 +222,10 @@ def test_keys_without_values_and_rows_without_keys_are_refused(rows, tmp_path):
     assert "nothing under the key '__keys__'" in refused(path).what
 
 
-def test_without_the_package_one_sentence_names_the_extra(rows, tmp_path, monkeypatch):
-    path = write_lmdb_split(tmp_path / "refcoco" / "val.lmdb", rows)
+def test_the_package_lmdb_is_not_needed(content, tmp_path, monkeypatch):
+    folder = write_lmdb(content, tmp_path / "refcoco")
     monkeypatch.setitem(sys.modules, "lmdb", None)
-    assert recognised(path) == "lmdb"
-    error = refused(path)
-    assert error.exit_code == ExitCode.MISSING
-    assert error.fix == ('pip install "remamber-bench[lmdb]"',)
+    assert told(read_source(SourcePlace(folder))) == told_by_refer(content)
 
 
 def test_what_a_shape_cannot_say_is_noted(content, tmp_path):
@@ -294,4 +291,4 @@ def test_the_numbers_of_refclefs_categories_are_not_taken_for_cocos(content, tmp
 def test_a_value_larger_than_any_row_is_refused(rows, tmp_path, monkeypatch):
     path = write_lmdb_split(tmp_path / "refcoco" / "val.lmdb", rows)
     monkeypatch.setattr(_lmdb_file, "LARGEST_VALUE", 1000)
-    assert re.search(r"has [\d,]+ bytes under '0'", refused(path).what)
+    assert re.search(r"a value of [\d,]+ bytes, 1,000 is the limit", refused(path).what)

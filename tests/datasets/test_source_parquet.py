@@ -9,7 +9,13 @@ import pytest
 from more_shapes import jxu124_row, lmms_row, write_parquet
 from other_shapes import told, told_by_refer, write_content
 
-from remamber.datasets._sources import SourcePlace, _parquet_files, read_source, recognised
+from remamber.datasets._sources import (
+    SourcePlace,
+    _parquet_files,
+    _parquet_pixels,
+    read_source,
+    recognised,
+)
 from remamber.errors import ExitCode, UserError
 
 
@@ -71,6 +77,15 @@ def test_a_val_of_two_makers_is_left_out_and_said(content, tmp_path):
         note.startswith("split 'val' left out: 1 targets stand in it twice")
         for note in source.notes
     )
+
+
+def test_a_val_with_as_many_rows_as_two_makers_have_is_left_out(content, tmp_path, monkeypatch):
+    folder = write_pixels(content, tmp_path / "RefCOCO", ("val", "testA"))
+    rows = sum(ref["split"] == "val" for ref in single(content))
+    monkeypatch.setitem(_parquet_pixels._MIXED, ("refcoco", "val"), rows)
+    source = read_source(SourcePlace(folder))
+    assert list(source.annotations.splits) == ["testA"]
+    assert any(note.endswith("two makers' splits together") for note in source.notes)
 
 
 def test_refcocos_test_is_googles_and_left_out_beside_unc(content, tmp_path):

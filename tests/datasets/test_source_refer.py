@@ -1,6 +1,7 @@
 """REFER's own layout as a shape: how it is recognised, named and read; JSON that breaks off."""
 
 import json
+import pickle
 
 import pytest
 from small_refcoco import write_small_refcoco
@@ -74,6 +75,16 @@ def test_splits_of_two_makers_beside_each_other_are_never_mixed(small):
     with pytest.raises(UserError, match=r"no 'refs\(google\).p'") as caught:
         read(small.root / "refcoco", split_by="google")
     assert caught.value.exit_code == ExitCode.MISSING
+
+
+def test_json_is_preferred_to_the_pickle_beside_it(small):
+    refs = pickle.loads(small.refs.read_bytes(), encoding="latin1")
+    small.refs.with_suffix(".json").write_text(json.dumps(refs[:5]))
+    source = read(small.root / "refcoco")
+    assert str(small.refs.with_suffix(".json")) in source.files
+    assert sum(map(len, source.annotations.splits.values())) == 5
+    assert len(read(small.refs).files) == 2
+    assert str(small.refs) in read(small.refs).files
 
 
 def test_images_elsewhere_are_named_and_none_is_no_error_before_pixels_are_needed(small, tmp_path):

@@ -83,6 +83,27 @@ def test_a_converted_shape_opens_with_the_same_texts_masks_and_images(shape, con
             assert texts(mine) == texts(other)
 
 
+def test_what_is_known_of_cris_files_changes_with_one_mask(content, tmp_path):
+    place = written("cris", content, tmp_path / "other")
+    before = read_source(place).files
+    mask = tmp_path / "other" / "masks" / "refcoco" / "0.png"
+    mask.write_bytes((mask.parent / "1.png").read_bytes())
+    after = read_source(place).files
+    assert [name for name in before if before[name] != after[name]] == [str(mask.parent)]
+
+
+def test_two_images_of_one_name_are_never_written_over_each_other(content, tmp_path):
+    source = read_source(written("lmdb", content, tmp_path / "other"))
+    told = source.annotations
+    first = next(iter(told.images.values()))
+    images = {image_id: first for image_id in told.images}
+    same = source._replace(annotations=told._replace(images=images))
+    with pytest.raises(UserError, match="two images have the same file name") as caught:
+        write_converted(same, tmp_path / "root", shape="lmdb")
+    assert caught.value.exit_code == ExitCode.DAMAGED
+    assert not list((tmp_path / "root" / "refcoco").glob("converted*"))
+
+
 def replaced(spec, rule):
     return spec.model_copy(update={"mask_rule": rule})
 
@@ -95,7 +116,7 @@ def sorted_refs(dataset, split):
     return sorted(dataset.refs(split), key=lambda ref: (ref.image_id, texts(ref)))
 
 
-@pytest.mark.parametrize("shape", sorted(set(SHAPES) - {"lmdb"}))
+@pytest.mark.parametrize("shape", SHAPES)
 def test_damage_anywhere_is_read_or_refused_but_never_a_traceback(shape, content, tmp_path):
     place = written(shape, content, tmp_path / "other")
     files = sorted(path for path in place.path.parent.rglob("*") if path.is_file())

@@ -220,7 +220,7 @@ def test_a_full_disk_is_said_in_one_sentence_and_leaves_nothing(tmp_path, monkey
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(Image.Image, "save", full)
-    with pytest.raises(UserError, match="No space left on device") as caught:
+    with pytest.raises(UserError, match="no space left on the disk") as caught:
         synthetic.provide(RECIPE, DataPlace(cache=tmp_path))
     assert caught.value.exit_code is ExitCode.MISSING
     assert caught.value.slug == "disk_full"

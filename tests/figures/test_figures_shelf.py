@@ -1,8 +1,8 @@
 import pytest
 
 from remamber.errors import UserError
-from remamber.figures import Estimate, FigureData, Point, Roofs, Series, draw
-from remamber.figures._style import COLOURS, style_of
+from remamber.figures import Estimate, FigureData, Point, Reading, Roofs, Series, draw
+from remamber.figures._style import COLOURS, REFERENCE, style_of
 from remamber.registry import FIGURES
 
 CURVES = {
@@ -13,6 +13,7 @@ POINTS = (
     Point("s1", "Forward", 0.8, 4e9, 0.002, Estimate(100.0, 90.0, 110.0)),
     Point("s1", "Backward", 1.1, 2e9, 0.006, Estimate(80.0)),
 )
+READINGS = (Reading(256, "", 0.1, 0.09, 0.12), Reading(512, "", None, lost=True))
 SERIES = (
     Series(
         index=0,
@@ -21,6 +22,9 @@ SERIES = (
         difference=Estimate(-0.10, -0.13, -0.07),
         curves=CURVES,
         points=POINTS,
+        readings=READINGS,
+        growth={"": Estimate(1.1)},
+        cost=0.1,
     ),
     Series(index=1, label="Not run"),
     Series(
@@ -31,6 +35,8 @@ SERIES = (
         best=True,
         curves=CURVES,
         points=POINTS[:1],
+        readings=READINGS[:1],
+        cost=0.3,
     ),
 )
 
@@ -65,9 +71,10 @@ def test_every_figure_says_why_it_is_empty(kind, series):
 @pytest.mark.parametrize("kind", FIGURES.names())
 def test_a_row_has_one_colour_in_all_figures_whoever_else_is_shown(kind):
     for trace in draw(kind, data()).data:
-        series = next(s for s in SERIES if s.label == trace.name)
+        series = next((s for s in SERIES if s.label == trace.name), None)
         colour = trace.line.color or trace.marker.color
-        assert colour == COLOURS[series.index]
+        # What is no row's is grey.
+        assert colour == (COLOURS[series.index] if series is not None else REFERENCE)
 
 
 def test_twenty_rows_can_be_told_apart():

@@ -5,8 +5,8 @@ import statistics
 
 import pytest
 
+from remamber.tasks._interleaving import interleaved, order, plan_blocks, takes_part
 from remamber.tasks._kernel_estimate import estimate, predicted
-from remamber.tasks._kernel_timing import interleaved, order, plan_blocks, takes_part
 
 
 class Clock:

@@ -6,9 +6,11 @@ import pytest
 from tiny_run import request, tiny_spec
 
 from remamber.errors import ExitCode
+from remamber.models import from_pretrained
 from remamber.plan.spec import FusionSpec, ModelSpec, RunSpec
 from remamber.record.store import Store
 from remamber.runner import Interruption, Request, execute
+from remamber.tasks._scan_share import has_scan
 
 STEPS = 4
 VARIANTS = {
@@ -19,7 +21,9 @@ VARIANTS = {
     "Mamba-2": {"fusion": {"spatial_scan": "ssd"}},
     "Swin": {"backbone": "swin"},
     "Swin, attention": {"backbone": "swin", "fusion": {"name": "attention"}},
+    "LAVT": {"name": "lavt"},
 }
+NO_SCAN = {"LAVT"}
 
 
 @pytest.fixture(scope="module")
@@ -43,3 +47,7 @@ def test_a_variant_trains_and_is_recorded(name, root, tmp_path):
     assert len(losses) == STEPS and all(map(math.isfinite, losses))
     found = {(m.metric, m.where.get("split")): m.value for m in record.measurements}
     assert all(0 <= found["mIoU", split] <= 1 for split in spec.data.splits)
+    # What evaluate says without a profile is what the training's profile saw.
+    trained = from_pretrained(Store(tmp_path).folder(spec))
+    assert has_scan(trained) == (record.environment.scan_backend != "none")
+    assert has_scan(trained) == (name not in NO_SCAN)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol
 
 from remamber.datasets import Mask, OnProgress, Referent, ReferringDataset
 from remamber.datasets._synthetic.entries import image_number
-from remamber.datasets._synthetic.files import PROVENANCE, read_provenance
+from remamber.datasets._synthetic.provenance import PROVENANCE, read_provenance
 
 
 class Listed(ReferringDataset, Protocol):

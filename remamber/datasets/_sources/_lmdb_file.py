@@ -6,8 +6,16 @@ from pathlib import Path
 from typing import Any
 
 from remamber.datasets._damaged import damaged
+from remamber.datasets._sources._lmdb_pages import (
+    BrokenPagesError,
+    Meta,
+    Read,
+    look_up,
+    read_meta,
+    reader,
+)
 from remamber.datasets._unpickle import load_plain_pickle
-from remamber.errors import ExitCode, UserError
+from remamber.errors import UserError
 
 _PYARROW = b"\0\0\0\0"
 """How a value of pyarrow's old serialisation begins: it holds no tensors."""
@@ -15,15 +23,18 @@ LARGEST_VALUE = 64 * 2**20
 
 
 class LmdbFile:
-    """One split: an open LMDB environment, read only.
+    """One split, open for reading.
 
     Args:
         path: the ``SPLIT.lmdb`` file, or the folder of that name with ``data.mdb``.
+        read: gives bytes of it.
+        meta: what it says of itself.
     """
 
-    def __init__(self, path: Path, environment: Any) -> None:  # noqa: ANN401
+    def __init__(self, path: Path, read: Read, meta: Meta) -> None:
         self.path = path
-        self._environment = environment
+        self._read = read
+        self._meta = meta
 
     def keys(self) -> list[bytes]:
         """The keys of all rows in order.
@@ -40,7 +51,7 @@ class LmdbFile:
                 f"'{self.path.name}' says that it holds {length:,} rows and lists {len(keys):,}",
                 self.path,
             )
-        return [key.encode("latin1") if isinstance(key, str) else key for key in keys]
+        return [key.encode("latin1", "replace") if isinstance(key, str) else key for key in keys]
 
     def value(self, key: bytes) -> Any:  # noqa: ANN401 - the caller checks
         """What stands under a key.
@@ -48,28 +59,17 @@ class LmdbFile:
         Raises:
             UserError: nothing does, or it is no plain pickle (exit 6).
         """
-        raw = self._raw(key)
+        try:
+            raw = look_up(self._read, self._meta, key, limit=LARGEST_VALUE)
+        except (BrokenPagesError, OSError) as error:
+            raise _not_whole(self.path, error) from error
+        if raw is None:
+            name = key.decode("latin1")
+            what = f"'{self.path.name}' is not whole: nothing under the key '{name:.40}'"
+            raise damaged(what, self.path)
         if raw.startswith(_PYARROW):
             raise _serialised_by_pyarrow(self.path)
         return load_plain_pickle(raw, path=self.path)
-
-    def _raw(self, key: bytes) -> bytes:
-        import lmdb
-
-        name = key.decode("latin1")
-        try:
-            # Looked at before it is copied: a length may be damaged, and lead out of the file.
-            with self._environment.begin(write=False, buffers=True) as transaction:
-                found = transaction.get(key)
-                if found is None:
-                    what = f"'{self.path.name}' is not whole: nothing under the key '{name:.40}'"
-                    raise damaged(what, self.path)
-                if len(found) > min(LARGEST_VALUE, data_file(self.path).stat().st_size):
-                    what = f"'{self.path.name}' has {len(found):,} bytes under '{name:.40}'"
-                    raise damaged(what, self.path, where=[f"limit  {LARGEST_VALUE:,} bytes"])
-                return bytes(found)
-        except lmdb.Error as error:
-            raise damaged(f"'{self.path.name}' is not a whole LMDB ({error})", self.path) from error
 
 
 @contextmanager
@@ -77,34 +77,23 @@ def open_lmdb(path: Path) -> Iterator[LmdbFile]:
     """Open one split for reading; no lock file is written.
 
     Raises:
-        UserError: the package lmdb is not installed (exit 3), the file is no LMDB or cut short
-            (exit 6).
+        UserError: the file is no LMDB or cut short (exit 6).
     """
     try:
-        import lmdb
-    except ImportError as error:
-        raise UserError(
-            "reading LMDB files needs the package lmdb",
-            fix=['pip install "remamber-bench[lmdb]"'],
-            exit_code=ExitCode.MISSING,
-            slug="extra_missing",
-        ) from error
-    try:
-        environment = lmdb.open(
-            str(path),
-            subdir=path.is_dir(),
-            readonly=True,
-            lock=False,
-            readahead=False,
-            create=False,
-        )
-    except (lmdb.Error, OSError) as error:
-        raise damaged(f"'{path.name}' is not an LMDB ({error})", path) from error
-    try:
-        _refuse_cut_short(path, environment)
-        yield LmdbFile(path, environment)
-    finally:
-        environment.close()
+        stream = data_file(path).open("rb")
+    except OSError as error:
+        raise damaged(f"'{path.name}' cannot be read ({error.strerror})", path) from error
+    with stream:
+        read = reader(stream.fileno())
+        try:
+            meta = read_meta(read)
+        except (BrokenPagesError, OSError) as error:
+            raise _not_whole(path, error) from error
+        wanted, found = (meta.last + 1) * meta.page_size, data_file(path).stat().st_size
+        if found < wanted:
+            what = f"'{path.name}' is cut short: {found:,} of {wanted:,} bytes"
+            raise damaged(what, path)
+        yield LmdbFile(path, read, meta)
 
 
 def data_file(path: Path) -> Path:
@@ -112,15 +101,8 @@ def data_file(path: Path) -> Path:
     return path / "data.mdb" if path.is_dir() else path
 
 
-def _refuse_cut_short(path: Path, environment: Any) -> None:  # noqa: ANN401
-    """Pages beyond the end of a mapped file would end the process when they are touched."""
-    pages = environment.info()["last_pgno"] + 1
-    wanted, found = pages * environment.stat()["psize"], data_file(path).stat().st_size
-    if found < wanted:
-        raise damaged(
-            f"'{path.name}' is cut short: {found:,} of {wanted:,} bytes",
-            path,
-        )
+def _not_whole(path: Path, error: Exception) -> UserError:
+    return damaged(f"'{path.name}' is not a whole LMDB ({error})", path)
 
 
 def _serialised_by_pyarrow(path: Path) -> UserError:

@@ -26,7 +26,7 @@ class _Kept(NamedTuple):
 
 @register("lmdb")
 class Lmdb:
-    """CRIS, ETRIS, CGFormer, DETRIS: ``SPLIT.lmdb`` with pickled rows (extra ``lmdb``)."""
+    """CRIS, ETRIS, CGFormer, DETRIS: ``SPLIT.lmdb`` with pickled rows."""
 
     @staticmethod
     def recognises(path: Path) -> bool:
@@ -38,8 +38,8 @@ class Lmdb:
         """Read and check the rows of every split; the images stay in the files.
 
         Raises:
-            UserError: the data set cannot be told (exit 2), the package is missing (exit 3), a
-                file is cut short, holds pyarrow's old values or asks for code (exit 6).
+            UserError: the data set cannot be told (exit 2), nothing is there (exit 3), a file is
+                cut short, holds pyarrow's old values or asks for code (exit 6).
         """
         found = _files(place.path)
         if not found:

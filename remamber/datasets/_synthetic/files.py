@@ -11,17 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from remamber.datasets._damaged import damaged
 from remamber.datasets._synthetic.entries import Entry, category_id
 from remamber.datasets._synthetic.form import Form
-from remamber.datasets._synthetic.grammar import load_grammar, styles
+from remamber.datasets._synthetic.grammar import load_grammar
 from remamber.datasets._synthetic.knobs import CATEGORIES, Recipe
-from remamber.errors import ExitCode, UserError
+from remamber.datasets._synthetic.provenance import PROVENANCE
 from remamber.record.files import write_whole
 
 IMAGES = "train2014"
-PROVENANCE = "synth.json"
-_AGAIN = ("generate the data again: remamber-bench data synth",)
 
 
 def refer_folder(style: str) -> str:
@@ -52,31 +49,6 @@ def write_layout(root: Path, recipe: Recipe, made: Sequence[Entry], *, form: For
     ids = "".join(f"{category_id(name)}\n" for name in CATEGORIES)
     write_whole(root / "label_orgid.txt", ids)
     write_whole(root / PROVENANCE, json.dumps(_provenance(root, recipe, made, form=form)))
-
-
-def read_provenance(root: Path) -> dict[str, Any]:
-    """What ``synth.json`` of a folder of generated data says.
-
-    Raises:
-        UserError: there is none (exit 3), or it cannot be read (exit 6).
-    """
-    path = root / PROVENANCE
-    try:
-        kept = json.loads(path.read_bytes())
-        lost = {"style", "fingerprint", "scenes", "expressions", "knobs"} - kept.keys()
-    except FileNotFoundError as error:
-        raise UserError(
-            f"no generated data in {root}: it has no {PROVENANCE}",
-            fix=[f"remamber-bench data synth synth-refcoco --out {root}"],
-            exit_code=ExitCode.MISSING,
-            slug="dataset_missing",
-            path=str(root),
-        ) from error
-    except (ValueError, AttributeError, OSError) as error:
-        raise damaged(f"{PROVENANCE} cannot be read ({error})", path, fix=_AGAIN) from error
-    if lost or kept["style"] not in styles():
-        raise damaged(f"{PROVENANCE} was not written by data synth", path, fix=_AGAIN)
-    return dict(kept)
 
 
 def flaw(root: Path, recipe: Recipe) -> str | None:

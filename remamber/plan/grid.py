@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
 from typing import Any, NamedTuple
 
+from remamber.errors import UserError
 from remamber.plan.strict_toml import Layer, merge, nested
 from remamber.registry import FUSIONS, MODELS, Shelf, unknown
 
@@ -15,6 +16,8 @@ DATASET = "data.name"
 
 SHELVES: Mapping[str, Shelf] = {"model.name": MODELS, "model.fusion.name": FUSIONS}
 """Keys of a grid whose values are a shelf's names, which other packages may add to."""
+
+_ABSENT = object()
 
 
 class Axis(NamedTuple):
@@ -42,6 +45,27 @@ def grid_axes(grid: Mapping[str, Iterable[Any]], *, origin: str) -> list[Axis]:
         Axis(key, {str(value): (f"{origin} [grid]", nested(key, value)) for value in values})
         for key, values in grid.items()
     ]
+
+
+def require_free(
+    grid: Mapping[str, Iterable[Any]], overrides: Mapping[str, Any], *, origin: str
+) -> None:
+    """Refuse an override of what the grid varies: every row would be the same run.
+
+    Raises:
+        UserError: the command line sets a key of the grid.
+    """
+    for key, values in grid.items():
+        content: Any = overrides
+        for part in key.split("."):
+            content = content.get(part, _ABSENT) if isinstance(content, Mapping) else _ABSENT
+        if content is not _ABSENT:
+            raise UserError(
+                f"{key} is what this study varies and cannot be set for all of its rows",
+                where=[f"{origin} [grid]: {', '.join(map(str, values))}"],
+                fix=[f"--only {content}", f"leave --set {key} out"],
+                slug="grid_key_set",
+            )
 
 
 def row_axis(

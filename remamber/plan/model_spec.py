@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from remamber.plan.fusion_options import Option, unusual
-from remamber.plan.unread_fields import UNREAD, without_unread
+from remamber.plan.unread_fields import UNREAD, without_unread, without_unread_fusion
 
 Positive = Annotated[int, Field(gt=0)]
 Size = Literal["tiny", "small", "base"]
@@ -28,7 +28,8 @@ class FusionSpec(Strict):
 
     ``channel_scan`` and ``spatial_scan`` are the Twister's too: beside the release's, Mamba's
     own block over the channels and Mamba-2's state space model over the image. ``options`` are
-    the variant's own, which its class declares; a planned run names them all.
+    the variant's own, which its class declares; a planned run names them all. What a variant
+    does not read (``FUSION_UNREAD``) is put back to its default.
     """
 
     name: str = "twister"
@@ -38,6 +39,11 @@ class FusionSpec(Strict):
     cube: Literal["image-global-local", "image-global", "image-local"] = "image-global-local"
     depth: Annotated[int, Field(gt=0, le=64)] = 2
     options: dict[str, Option] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_fields(cls, given: object) -> object:
+        return without_unread_fusion(given) if isinstance(given, dict) else given
 
     def __hash__(self) -> int:
         """Of the content: the options are a mapping, which has no hash of its own."""

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from remamber.errors import UserError
 from remamber.plan.data_splits import splits_layer
-from remamber.plan.grid import cells, dataset_axis, grid_axes, row_axis
+from remamber.plan.grid import cells, dataset_axis, grid_axes, require_free, row_axis
 from remamber.plan.planned import PlannedRun, each_once, with_options
 from remamber.plan.scan_shapes import require_case
 from remamber.plan.sota import SotaView
@@ -260,6 +260,7 @@ def planned_runs(experiment: Experiment, choices: Choices, *, origin: str) -> li
         raise unknown("profile", choices.profile, experiment.profiles)
     profile = experiment.profiles[choices.profile]
     place = f"{origin} [profiles.{choices.profile}"
+    require_free(experiment.grid, choices.overrides, origin=origin)
     data = choices.overrides.get("data")
     chosen = data.get("name") if isinstance(data, dict) else None
     axes = [
@@ -279,7 +280,8 @@ def planned_runs(experiment: Experiment, choices: Choices, *, origin: str) -> li
             ]
             spec = validate(RunSpec, layers)
             require_entries(spec)
-            require_read(spec.model.name, row=cell.layers, asked=layers[-1])
+            names = (spec.model.name, spec.model.fusion.name)
+            require_read(*names, row=cell.layers, asked=layers[-1])
             found.append(PlannedRun(spec, cell.row))
     return each_once(with_options(found))
 

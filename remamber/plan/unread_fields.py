@@ -1,7 +1,8 @@
-"""Which fields of ``ModelSpec`` a model does not read: they change neither its name nor its hash.
+"""Which fields of its spec a model does not read: they change neither its name nor its hash.
 
-A study over several models says what all of them share; what a model does not read is put back
-to its default, so that one model is one run. A study of such a field alone is refused.
+A study over several models says what all of them share; what a model or a fusion variant does
+not read is put back to its default, so that one model is one run. A study of such a field alone
+is refused.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -10,9 +11,14 @@ from typing import Any
 from remamber.errors import UserError
 
 UNREAD = {"lavt": ("backbone", "scan_directions", "decoder", "fusion", "release")}
-"""By the model's name; a model that is not here reads everything."""
+"""Of ``ModelSpec``, by the model's name; a model that is not here reads everything."""
 
-_MODEL, _NAME = "model", "name"
+_TWISTER = ("scan_order", "channel_scan", "spatial_scan", "cube")
+
+FUSION_UNREAD = dict.fromkeys(("attention", "in-context", "norm-adaptation"), _TWISTER)
+"""Of ``FusionSpec``, by the variant's name; one that is not here reads everything."""
+
+_MODEL, _FUSION, _NAME = "model", "fusion", "name"
 
 
 def without_unread(model: Mapping[str, Any]) -> dict[str, Any]:
@@ -21,16 +27,27 @@ def without_unread(model: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in model.items() if key not in unread}
 
 
+def without_unread_fusion(fusion: Mapping[str, Any]) -> dict[str, Any]:
+    """The content of a ``FusionSpec`` without what the variant that it names does not read."""
+    unread = FUSION_UNREAD.get(str(fusion.get(_NAME)), ())
+    return {key: value for key, value in fusion.items() if key not in unread}
+
+
 def require_read(
     name: str,
+    fusion: str,
     *,
     row: Sequence[tuple[str, Mapping[str, Any]]],
     asked: tuple[str, Mapping[str, Any]],
 ) -> None:
     """Refuse what a model does not read, in a study's row and on the command line.
 
+    What a fusion variant does not read is refused in a row only: the command line speaks to all
+    variants of a study.
+
     Args:
         name: the model's.
+        fusion: the fusion variant's.
         row: what the row sets, each with its origin. A row that names the model itself may set
             anything, and so may the command line with it: the study compares models.
         asked: what the command line sets, with its origin.
@@ -44,6 +61,22 @@ def require_read(
         for key in _dotted(content.get(_MODEL, {})):
             if key.partition(".")[0] in UNREAD.get(name, ()):
                 raise _refused(name, key, origin=origin)
+    _require_read_by_fusion(fusion, row)
+
+
+def _require_read_by_fusion(name: str, row: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
+    parts = [(origin, content.get(_MODEL, {}).get(_FUSION, {})) for origin, content in row]
+    if any(_NAME in part for _, part in parts):
+        return
+    for origin, part in parts:
+        for key in part:
+            if key in FUSION_UNREAD.get(name, ()):
+                raise UserError(
+                    f"the fusion variant '{name}' has no {_MODEL}.{_FUSION}.{key}",
+                    where=[origin, f"nor any of  {', '.join(FUSION_UNREAD[name])}"],
+                    fix=[f"--set {_MODEL}.{_FUSION}.{_NAME}=twister"],
+                    slug="field_not_read",
+                )
 
 
 def _dotted(content: Mapping[str, Any]) -> Iterator[str]:

@@ -18,7 +18,7 @@ _LEAD_COSTS = ("Parameters total", "Parameters fusion", "Training step", "Traini
 Detail = Literal["paper", "spread", "value"]
 _SHOWN = (
     *("results", "cost", "forward", "training", "fused", "start-up"),
-    *("time", "memory", "growth"),
+    *("time", "model-memory", "growth"),
     "protocols",
 )
 _PUBLISHED = "published-"

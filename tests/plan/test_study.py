@@ -179,3 +179,12 @@ def test_a_kernels_time_belongs_to_no_model_or_data():
     kernels = timed.kernels.model_copy(update={"code": "changed"})
     assert timed.model_copy(update={"kernels": kernels}).digest != timed.digest
     assert timed.run_id.startswith("kernels-s1_256-cpu-")
+
+
+def test_what_a_study_varies_cannot_be_set_for_all_of_its_rows():
+    path = find_study("scans")
+    choices = Choices(overrides=parse_override("model.fusion.scan_order=spatial"))
+    with pytest.raises(UserError, match=r"model\.fusion\.scan_order is what") as refused:
+        expand(load_experiment(path), choices, origin=str(path))
+    assert "--only spatial" in refused.value.fix
+    assert refused.value.slug == "grid_key_set"

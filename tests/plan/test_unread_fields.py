@@ -5,7 +5,7 @@ import pytest
 from remamber.errors import UserError
 from remamber.plan.spec import FusionSpec, ModelSpec, RunSpec, TrainSpec
 from remamber.plan.study import Choices, expand, find_study, load_experiment
-from remamber.plan.unread_fields import UNREAD
+from remamber.plan.unread_fields import FUSION_UNREAD, UNREAD
 
 OTHER = {
     "backbone": "swin",
@@ -89,3 +89,25 @@ def test_the_losses_and_schedules_of_both_are_choices_of_any_model():
     spec = RunSpec(train=TrainSpec(steps=1, loss="lavt", schedule="poly"))
     assert spec.digest != RunSpec(train=TrainSpec(steps=1, schedule="poly")).digest
     assert RunSpec.model_validate_json(spec.model_dump_json()) == spec
+
+
+@pytest.mark.parametrize("variant", FUSION_UNREAD)
+def test_the_twisters_own_parts_leave_another_variants_run_alone(variant):
+    parts = {"scan_order": "spatial", "channel_scan": "causal", "cube": "image-local"}
+    parts["spatial_scan"] = "ssd"
+    assert set(parts) == set(FUSION_UNREAD[variant])
+    assert FusionSpec.model_validate({"name": variant, **parts}) == FusionSpec(name=variant)
+    assert FusionSpec.model_validate(parts) != FusionSpec(), "the Twister reads them"
+
+
+@pytest.mark.parametrize(("study", "key"), [("scans", "scan_order"), ("features", "cube")])
+def test_a_study_of_the_twisters_parts_is_refused_for_another_variant(study, key):
+    with pytest.raises(UserError, match=f"'attention' has no model.fusion.{key}") as refused:
+        runs(study, fusion={"name": "attention"})
+    assert refused.value.slug == "field_not_read"
+
+
+def test_the_twisters_parts_are_set_for_all_variants_and_read_by_one():
+    changed = [run.model.fusion for run in runs("fusion", fusion={"scan_order": "spatial"})]
+    usual = [run.model.fusion for run in runs("fusion")]
+    assert [f.name for f, g in zip(changed, usual, strict=True) if f != g] == ["twister"]

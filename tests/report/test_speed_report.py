@@ -91,11 +91,19 @@ def test_the_files_hold_every_cell_and_the_curves(tmp_path):
     report = rendered(store, runs, tmp_path)
     results = json.loads(report.paths["json"].read_text())
     assert results["models"][RIVAL] == "lavt"
-    assert {"time", "memory", "growth", "details"} == set(results["tables"])
+    assert {"time", "model-memory", "growth", "details"} == set(results["tables"])
     assert "OOM" in report.paths["md"].read_text()
     assert [p.slug for p in report.document.pictures] == ["1-scaling", "2-scaling"]
     assert "lavt out of memory from 1024 px" in report.document.pictures[0].alt
     assert "exponent 1.00" in report.document.pictures[0].alt
+
+
+@pytest.mark.parametrize("width", [80, 100, 200])
+def test_the_terminal_never_overflows(tmp_path, width):
+    store, runs = speed_store(tmp_path / "runs")
+    text = rendered(store, runs, tmp_path).terminal(color=False, width=width)
+    assert max(map(len, text.splitlines())) <= width
+    assert "1024 px" in text and "OOM" in text and "Exponent of" in text
 
 
 def series(index, label, cost, score):

@@ -67,7 +67,7 @@ def test_an_exponents_interval_grows_with_the_noise_of_the_blocks():
 
 def test_what_did_not_fit_is_a_cell_and_what_was_not_measured_says_why(results):
     tables = {table.name: table for table in speed_tables(results)}
-    assert set(tables) == {"time", "memory", "growth", "details"}
+    assert set(tables) == {"time", "model-memory", "growth", "details"}
     last = tables["time"].rows[-1]
     by_column = dict(zip((c.name for c in tables["time"].columns), last.cells, strict=True))
     assert by_column["lavt median"].status == "oom"
@@ -75,8 +75,8 @@ def test_what_did_not_fit_is_a_cell_and_what_was_not_measured_says_why(results):
     assert by_column["remamber median"].value == pytest.approx(
         seconds_of(SUBJECT, 1024) * 1.5, rel=0.1
     )
-    names = [c.name for c in tables["memory"].columns]
-    reserved = tables["memory"].rows[0].cells[names.index("remamber reserved")]
+    names = [c.name for c in tables["model-memory"].columns]
+    reserved = tables["model-memory"].rows[0].cells[names.index("remamber reserved")]
     assert (reserved.status, reserved.reason) == ("not-measured", "no CUDA")
 
 
@@ -100,6 +100,7 @@ def test_many_models_are_rows(tmp_path):
     store, spec = Store(tmp_path), speed_spec(64, models=models)
     store.write_record(speed_record(spec))
     table = speed_tables(build_speed(speed_analysis(), speed_runs(spec), store))[0]
+    assert max(len(column.group) for column in table.columns) < 20, "a terminal is narrow"
     assert [row.label for row in table.rows] == [
         "remamber channel",
         "remamber spatial",

@@ -47,10 +47,10 @@ def ablation(study: Study, wish: Wish, *, settings: Settings, streams: Streams) 
     study, errand, plan = _planned(study, errand, wish, streams)
     if wish.dry_run:
         document = json.dumps(plan_document(study, plan, settings), indent=1)
-        text = plan_text(study, plan, settings, errand=errand)
+        text = plan_text(study, plan, settings, errand=errand, timed=True)
         streams.result(document if wish.as_json else text)
         return ExitCode.DONE
-    streams.say(plan_text(study, plan, settings, errand=errand))
+    streams.say(plan_text(study, plan, settings, errand=errand, timed=False))
     if wish.fresh:
         retire(study, errand.store)
     runs = study.runs(wish.command)

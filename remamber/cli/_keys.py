@@ -41,7 +41,7 @@ def _of_model(model: type[BaseModel], place: str) -> Iterator[Row]:
         inner = [part for part in _parts(field.annotation) if _is_model(part)]
         if inner:
             yield from _of_model(inner[0], f"{key}.")
-        else:
+        elif not _is_list_of_tables(field.annotation):
             yield _row(key, _values(key, field), _shown(field.get_default()))
 
 
@@ -91,6 +91,11 @@ def _closed(part: Any) -> bool:  # noqa: ANN401 - any annotation
 
 def _is_model(part: Any) -> bool:  # noqa: ANN401 - any annotation
     return isinstance(part, type) and issubclass(part, BaseModel)
+
+
+def _is_list_of_tables(annotation: Any) -> bool:  # noqa: ANN401 - any annotation
+    """A study's file has them; the command line cannot write them."""
+    return any(_is_model(item) for part in _parts(annotation) for item in get_args(part))
 
 
 def _shown(value: object) -> str:

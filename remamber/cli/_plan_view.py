@@ -12,8 +12,16 @@ from remamber.record.environment import usable_cores
 SCHEMA_VERSION = 1
 
 
-def plan_text(study: Study, plan: Plan, settings: Settings, *, errand: Errand) -> str:
-    """A head, a line a run, and what it comes to."""
+def plan_text(study: Study, plan: Plan, settings: Settings, *, errand: Errand, timed: bool) -> str:
+    """A head, a line a run, and what it comes to.
+
+    Args:
+        study: the rows.
+        plan: what is to be done of them, and how long it takes.
+        settings: where it goes.
+        errand: how it is run.
+        timed: whether every model was to be timed for the plan.
+    """
     experiment, profile = study.experiment, study.choices.profile
     # The summary speaks of the profile's own data.
     own = "data" not in study.choices.overrides
@@ -29,10 +37,10 @@ def plan_text(study: Study, plan: Plan, settings: Settings, *, errand: Errand) -
     width = max(width, len("run"))
     lines = [f"  {'run':<{width}}  {'state':<7}  {'params':>8}  {'steps':>6}  {'time':>7}"]
     lines += [_line(study.label(row.spec), row, width) for row in plan.rows]
-    return "\n".join([*head, *lines, "", plan_summary(study, plan, errand=errand)])
+    return "\n".join([*head, *lines, "", _summary(study, plan, errand=errand, timed=timed)])
 
 
-def plan_summary(study: Study, plan: Plan, *, errand: Errand) -> str:
+def _summary(study: Study, plan: Plan, *, errand: Errand, timed: bool) -> str:
     """``3 of 5 runs reused; 2 to do, about 4m10s on 4 threads each``."""
     rows = [row for row in plan.rows if row.spec not in study.bounds]
     reused = sum(row.state == "reused" for row in rows)
@@ -41,7 +49,8 @@ def plan_summary(study: Study, plan: Plan, *, errand: Errand) -> str:
         return text
     text += f"; {len(rows) - reused} to do"
     if plan.seconds is None:
-        return text + ", time not known yet (--dry-run measures it)"
+        why = "not known, as not every model could be timed"
+        return f"{text}, time {why if timed else 'not known yet (--dry-run measures it)'}"
     sources = {row.cost.source for row in rows if row.cost is not None}
     basis = "earlier runs" if sources == {"records"} else "a few timed steps"
     threads = errand.threads or usable_cores()

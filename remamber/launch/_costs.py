@@ -167,7 +167,9 @@ def _time(spec: RunSpec, errand: Errand) -> Cost | None:
     values = next((e.values for e in events if e.kind == "calibrated"), None)
     if values is None:
         said = [e.message for e in events if e.kind == "failed"] or list(child.tail()[-1:])
-        _log.warning("%s could not be timed: %s", spec.run_id, " ".join(said) or "no reason given")
+        # Where it stands and how to mend it follow the reason in lines of their own.
+        reason = " ".join(said).replace("\n", "\n  ") or "no reason given"
+        _log.warning("%s could not be timed: %s", spec.run_id, reason)
         return None
     return Cost(
         parameters=int(values["parameters"]),

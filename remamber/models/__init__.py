@@ -10,6 +10,7 @@ from typing import NamedTuple
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from remamber.errors import ExitCode, UserError
 from remamber.models._pretrained import Pretrained, filled, read_pretrained
 from remamber.models._release import ReleasedReMamber, from_release
 from remamber.models._text import TextFeatures, Tokenizer
@@ -108,12 +109,17 @@ class Segmenter(Pretrained, nn.Module):
         """The model that a file of weights names, with initial weights.
 
         Raises:
-            UserError: the file is of another kind of model.
+            UserError: the file is of another kind of model, or names a part that is not here.
         """
         inputs = ModelInputs(config.vocabulary, backend=backend, root=root, text=config.text)
         # Its backbone's start is in the weights; the file need not be there any more.
         spec = config.model_spec()
-        model = build_model(spec.model_copy(update={"start": None}), inputs)
+        try:
+            model = build_model(spec.model_copy(update={"start": None}), inputs)
+        except UserError as error:
+            if error.exit_code != ExitCode.USAGE:
+                raise
+            raise _not_here(error) from error
         model.spec = spec
         tokenizer = model.tokenizer
         if isinstance(tokenizer, WordTokenizer):
@@ -131,6 +137,16 @@ def build_model(spec: ModelSpec, inputs: ModelInputs) -> Segmenter:
     model: Segmenter = MODELS.get(spec.name)(spec, inputs)
     model.spec = spec
     return model
+
+
+def _not_here(error: UserError) -> UserError:
+    return UserError(
+        f"the model that the weights name cannot be built here: {error.what}",
+        where=error.where,
+        fix=["install the package or the version that has it", "or copy the file again"],
+        exit_code=ExitCode.DAMAGED,
+        slug="weights_model_unknown",
+    )
 
 
 def build_from_config(

@@ -48,6 +48,8 @@ _DEEPEST = 16
 """Containers within each other that are looked into; a container may hold itself."""
 
 _NAMED = re.compile(r"GLOBAL ([\w.]+)|function <[\w-]+ [\w-]+ ([\w.]+)>")
+_UNREAD = re.compile(r"WeightsUnpickler error:\s*(.+)")
+"""Where torch's message says what it stopped at; the rest is advice on trusting the file."""
 
 Format = Literal["safetensors", "torch zip", "torch legacy"]
 
@@ -155,11 +157,12 @@ def _unpickled(path: Path, kind: Format, seen: set[str]) -> Any:  # noqa: ANN401
         named = _NAMED.search(text)
         if named and isinstance(error, pickle.UnpicklingError):
             raise _refused(path, named[1] or named[2]) from None
-        reason = text.split("\n", 1)[0][:120] or type(error).__name__
+        stopped = _UNREAD.search(text)
+        told = stopped[1] if stopped else f"{type(error).__name__} {text}".split("\n", 1)[0]
         raise damaged(
             f"'{path.name}' is not a readable checkpoint, or is cut short",
             path,
-            where=(f"size  {path.stat().st_size:,} bytes", f"read  {reason}"),
+            where=(f"size  {path.stat().st_size:,} bytes", f"read  {told[:120]}"),
         ) from error
 
 
@@ -215,13 +218,17 @@ def _model_in(
         tensors = {str(k): v.detach() for k, v in content.items() if isinstance(v, Tensor)}
         if tensors:
             return tensors, tuple(str(k) for k in content if str(k) not in tensors)
-    found = f"keys  {', '.join(map(str, content))[:200]}" if isinstance(content, Mapping) else ""
+    keys = ", ".join(map(str, content))[:200] if isinstance(content, Mapping) else ""
     raise damaged(
         f"'{path.name}' holds no model",
         path,
-        where=(found or f"found  {type(content).__name__}",),
+        where=(f"keys  {keys}" if keys else f"found  {_kind(content)}",),
         fix="give a file whose tensors stand under 'model' or at its top",
     )
+
+
+def _kind(content: object) -> str:
+    return "nothing" if isinstance(content, Mapping) else type(content).__name__
 
 
 def _unwrapped(tensors: dict[str, Tensor]) -> dict[str, Tensor]:

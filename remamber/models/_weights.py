@@ -1,7 +1,7 @@
 """What a checkpoint file is, what of it fits which model, and the same as safetensors."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -33,6 +33,7 @@ from remamber.record.files import whole_file
 Kind = Literal["vmamba", "released", "ours"]
 
 _CLASSIFIER = ("classifier.",)
+_SHOWN = 3
 _VMAMBA = {
     (96, (2, 2, 5, 2)): "VMamba-T (s2l5)",
     (96, (2, 2, 8, 2)): "VMamba-T (s1l8)",
@@ -56,6 +57,9 @@ _OTHERS = {
     r"(encoder\.)?(blocks|layers)\.\d+\.(attn|self_attention)\.": "a vision transformer",
 }
 """Patterns of keys in checkpoints that are taken for one of ours."""
+
+_BARE = re.compile(r"encoder\.(fusions|downsamples)\.")
+"""Keys of our own models, which need the header that says which model it is."""
 
 
 class Weights(NamedTuple):
@@ -104,6 +108,8 @@ def inspect_weights(path: Path) -> Weights:
     config = config_in(checkpoint.metadata)
     if config is not None:
         return _ours(path, checkpoint, config)
+    if any(map(_BARE.match, tensors)):
+        raise _headless(path)
     if not other and any(key.startswith((BACKBONE, DECODER)) for key in tensors):
         return _released(path, checkpoint)
     if not other and any(key.startswith(("patch_embed.", "layers.")) for key in tensors):
@@ -113,7 +119,7 @@ def inspect_weights(path: Path) -> Weights:
         path,
         where=(
             *([f"likely  {other}"] if other else []),
-            f"keys    {', '.join(list(tensors)[:3])}, ... ({len(tensors):,})",
+            f"keys    {_some(list(tensors))} ({len(tensors):,})",
         ),
         fix="give vssm_base_0229_ckpt_epoch_237.pth of VMamba, or a checkpoint of ReMamber",
     )
@@ -197,6 +203,8 @@ def _ours(path: Path, checkpoint: Checkpoint, config: WeightsConfig) -> Weights:
         "released": "the published ReMamber, converted",
         "model": "a model trained with this program",
     }
+    spec = config.spec
+    holds = words[config.holds] + (f": {' '.join(spec.words())}" if spec is not None else "")
     tensors = checkpoint.tensors
     left = (OUR_TEXT,) if config.holds == "released" else ()
     fit = fit_tensors(tensors, _shapes_in(config), what=words[config.holds], left=left)
@@ -204,7 +212,7 @@ def _ours(path: Path, checkpoint: Checkpoint, config: WeightsConfig) -> Weights:
         path=path,
         checkpoint=checkpoint,
         kind="ours",
-        holds=words[config.holds],
+        holds=holds,
         fit=fit,
         text=None,
         likely="",
@@ -228,6 +236,18 @@ def _other(tensors: Mapping[str, Tensor]) -> str:
         (name for pattern, name in _OTHERS.items() if any(map(re.compile(pattern).match, tensors))),
         "",
     )
+
+
+def _headless(path: Path) -> UserError:
+    return damaged(
+        f"'{path.name}' holds tensors of a model of this program and does not say of which",
+        path,
+        fix="of a run, give its folder: model.safetensors in it says so, checkpoint.pt does not",
+    )
+
+
+def _some(keys: Sequence[str]) -> str:
+    return ", ".join(keys[:_SHOWN]) + (", ..." if len(keys) > _SHOWN else "")
 
 
 def _size_in_words(size: Size) -> str:

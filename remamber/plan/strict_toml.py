@@ -14,6 +14,9 @@ Model = TypeVar("Model", bound=BaseModel)
 Layer = tuple[str, Mapping[str, Any]]
 """Where a partial mapping comes from (a file, the command line), and the mapping."""
 
+_NO_TABLE = ("dict_type", "model_type", "mapping_type")
+"""What pydantic calls a plain value where a table should stand."""
+
 
 def read_toml(path: Path) -> dict[str, Any]:
     """The content of a TOML file.
@@ -140,6 +143,8 @@ def _explained(error: ValidationError, layers: Sequence[Layer], prefix: str) -> 
     shown = "" if isinstance(first["input"], Mapping) else f" (got {first['input']!r})"
     message = first["msg"].removeprefix("Value error, ")
     place = prefix + ".".join(keys)
+    if first["type"] in _NO_TABLE:
+        message = f"expected keys below it, {place}.KEY"
     return UserError(
         f"{origin}: {place or 'run'}: {message[0].lower()}{message[1:]}{shown}",
         fix=[f"change {place} in {origin}"] if place else [],

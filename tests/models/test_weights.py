@@ -264,6 +264,28 @@ def test_a_header_that_claims_an_outlandish_size_is_refused(tmp_path, number, cl
     assert "is not between" in refused(inspect_weights, tmp_path / "x.safetensors")
 
 
+@pytest.mark.parametrize("name", ["model.safetensors", "checkpoint.pt"])
+def test_our_own_tensors_without_a_header_are_not_taken_for_the_release(tmp_path, name):
+    state = {k: v.contiguous() for k, v in trained().state_dict().items()}
+    if name == "checkpoint.pt":
+        write(tmp_path / name, state, optimiser={})
+    else:
+        save_file(state, tmp_path / name)
+    assert "does not say of which" in refused(inspect_weights, tmp_path / name)
+
+
+@pytest.mark.parametrize("old", ['"name":"twister"', '"scan_order":"channel-spatial"'])
+def test_a_header_that_names_a_part_that_is_not_here_says_so(tmp_path, old):
+    path = Path(trained().save_pretrained(tmp_path / "saved")) / "model.safetensors"
+    with safe_open(path, "pt") as stream:
+        header = stream.metadata()
+    assert old in header[KEY]
+    header[KEY] = header[KEY].replace(old, old[: old.index(":")] + ':"of-a-package"')
+    save_file(load_file(path), path, metadata=header)
+    for door in (inspect_weights, from_pretrained):
+        assert "cannot be built here: unknown" in refused(door, path)
+
+
 @pytest.mark.parametrize("header", [{"holds": "released"}, {"holds": "model", "version": 2}])
 def test_a_header_that_this_version_does_not_read_is_named(tmp_path, header):
     save_file({"a": torch.ones(1)}, tmp_path / "x.safetensors", {KEY: json.dumps(header)})

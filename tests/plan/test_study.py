@@ -181,6 +181,19 @@ def test_a_kernels_time_belongs_to_no_model_or_data():
     assert timed.run_id.startswith("kernels-s1_256-cpu-")
 
 
+def test_a_training_run_is_not_scored_on_a_sample():
+    with pytest.raises(ValueError, match="scores whole splits"):
+        RunSpec.model_validate({"train": {"steps": 1}, "evaluate": {"limit": 5}})
+    assert RunSpec.model_validate({"task": "evaluate", "evaluate": {"limit": 5}}).evaluate.limit
+
+
+def test_a_value_where_keys_should_stand_is_said_in_words():
+    path = find_study("fusion")
+    choices = Choices(overrides=parse_override("model.start=x.safetensors"))
+    with pytest.raises(UserError, match=r"expected keys below it, model\.start\.KEY"):
+        expand(load_experiment(path), choices, origin=str(path))
+
+
 def test_what_a_study_varies_cannot_be_set_for_all_of_its_rows():
     path = find_study("scans")
     choices = Choices(overrides=parse_override("model.fusion.scan_order=spatial"))

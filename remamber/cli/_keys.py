@@ -1,5 +1,6 @@
 """What may be set of a run: every key with its values and its default, fusion options included."""
 
+import json
 from collections.abc import Iterable, Iterator
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
@@ -24,6 +25,8 @@ _SHELVES: dict[str, Shelf] = {
 _NAMES: dict[str, Iterable[str]] = {"kernels.case": SHAPES, "evaluate.protocols": PROTOCOLS}
 _FILLED_IN = ("fingerprint", "machine", "code", "weights")
 """What a command puts into a spec itself."""
+_ELSEWHERE = (PLACE, "seed")
+"""Keys that are listed by variant, or have an option of their own."""
 _WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a word"}
 Row = dict[str, Any]
 
@@ -36,7 +39,7 @@ def key_rows() -> list[Row]:
 def _of_model(model: type[BaseModel], place: str) -> Iterator[Row]:
     for name, field in model.model_fields.items():
         key = f"{place}{name}"
-        if name in _FILLED_IN or key == PLACE:
+        if name in _FILLED_IN or key in _ELSEWHERE:
             continue
         inner = [part for part in _parts(field.annotation) if _is_model(part)]
         if inner:
@@ -103,5 +106,5 @@ def _shown(value: object) -> str:
     if value is None or value is PydanticUndefined:
         return "none"
     if isinstance(value, tuple):
-        return ",".join(map(str, value)) or "none"
+        return json.dumps(value) if value else "none"
     return str(value).lower() if isinstance(value, bool) else str(value) or "none"

@@ -18,6 +18,7 @@ SHELVES: Mapping[str, Shelf] = {"model.name": MODELS, "model.fusion.name": FUSIO
 """Keys of a grid whose values are a shelf's names, which other packages may add to."""
 
 _ABSENT = object()
+_SEED = "seed"
 
 
 class Axis(NamedTuple):
@@ -50,11 +51,17 @@ def grid_axes(grid: Mapping[str, Iterable[Any]], *, origin: str) -> list[Axis]:
 def require_free(
     grid: Mapping[str, Iterable[Any]], overrides: Mapping[str, Any], *, origin: str
 ) -> None:
-    """Refuse an override of what the grid varies: every row would be the same run.
+    """Refuse an override of what the rows have of their own: the seed, and what the grid varies.
 
     Raises:
-        UserError: the command line sets a key of the grid.
+        UserError: the command line sets the seed or a key of the grid.
     """
+    if _SEED in overrides:
+        raise UserError(
+            "the seed is not a key to set: every row has one or several",
+            fix=[f"--seeds {overrides[_SEED]}"],
+            slug="seed_set",
+        )
     for key, values in grid.items():
         content: Any = overrides
         for part in key.split("."):

@@ -200,12 +200,6 @@ class RunSpec(Strict):
     flops: FlopsSpec | None = None
     scan_backend: Literal["auto", "triton", "mamba-ssm", "cpu", "reference"] = "auto"
 
-    @model_validator(mode="after")
-    def _scored_whole(self) -> "RunSpec":
-        if self.task == "train" and self.evaluate.limit is not None:
-            raise ValueError("a training run scores whole splits; evaluate.limit is evaluate's")
-        return self
-
     def canonical(self) -> str:
         """The spec as JSON with sorted keys and no spaces, defaults (but ``ADDED``) included."""
         content: dict[str, Any] = {"spec_version": SPEC_VERSION, **self.model_dump(mode="json")}

@@ -1,5 +1,6 @@
 """TOML read against a pydantic model: an unknown key names its file, its place and its nearest."""
 
+import json
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -145,9 +146,13 @@ def _explained(error: ValidationError, layers: Sequence[Layer], prefix: str) -> 
     place = prefix + ".".join(keys)
     if first["type"] in _NO_TABLE:
         message = f"expected keys below it, {place}.KEY"
+    fix = [f"change {place} in {origin}"] if place else []
+    if first["type"] == "tuple_type" and isinstance(first["input"], str):
+        message = "expected a list"
+        fix = [f"--set {place}='{json.dumps(first['input'].split(','))}'"]
     return UserError(
         f"{origin}: {place or 'run'}: {message[0].lower()}{message[1:]}{shown}",
-        fix=[f"change {place} in {origin}"] if place else [],
+        fix=fix,
         slug="bad_value",
     )
 

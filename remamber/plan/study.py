@@ -14,7 +14,7 @@ from remamber.plan.sota import SotaView
 from remamber.plan.spec import Positive, RunSpec, Strict
 from remamber.plan.speed import SpeedView
 from remamber.plan.strict_toml import merge, read_toml, validate
-from remamber.plan.unread_fields import require_read
+from remamber.plan.unread_fields import require_read, require_read_by_task
 from remamber.registry import FUSIONS, MODELS, SCAN_ORDERS, TASKS, unknown
 
 QUICK = "quick"
@@ -282,6 +282,7 @@ def planned_runs(experiment: Experiment, choices: Choices, *, origin: str) -> li
             require_entries(spec)
             names = (spec.model.name, spec.model.fusion.name)
             require_read(*names, row=cell.layers, asked=layers[-1])
+            require_read_by_task(spec.task, choices.overrides)
             found.append(PlannedRun(spec, cell.row))
     return each_once(with_options(found))
 

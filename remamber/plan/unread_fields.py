@@ -27,6 +27,20 @@ def without_unread(model: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in model.items() if key not in unread}
 
 
+def require_read_by_task(task: str, asked: Mapping[str, Any]) -> None:
+    """Refuse what the command line sets for a run of another task than this one.
+
+    Raises:
+        UserError: a sample of the splits is asked for, and the run is a training.
+    """
+    if task == "train" and asked.get("evaluate", {}).get("limit") is not None:
+        raise UserError(
+            "a training run scores whole splits: it has no evaluate.limit",
+            fix=["leave evaluate.limit out", "remamber-bench evaluate RUN --limit 200"],
+            slug="field_not_read",
+        )
+
+
 def without_unread_fusion(fusion: Mapping[str, Any]) -> dict[str, Any]:
     """The content of a ``FusionSpec`` without what the variant that it names does not read."""
     unread = FUSION_UNREAD.get(str(fusion.get(_NAME)), ())

@@ -27,7 +27,7 @@ class Line(NamedTuple):
 Ledger = dict[Line, Cost]
 
 
-class Counter(TorchDispatchMode):
+class Counter(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Counts every operator under the module that is running, each module on a page of its own.
 
     Attributes:
@@ -36,7 +36,7 @@ class Counter(TorchDispatchMode):
     """
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.pages: list[Ledger] = [{}]
         self.names: list[str] = [""]
 

@@ -103,7 +103,8 @@ def _norm(per_element: int, affine: int) -> Callable[[Sequence[Any], object], in
     """
 
     def formula(args: Sequence[Any], out: object) -> int:
-        return math.prod(args[0].shape) * (per_element + (args[affine] is not None))
+        elements: int = math.prod(args[0].shape)
+        return elements * (per_element + (args[affine] is not None))
 
     return formula
 

@@ -28,7 +28,7 @@ class HollowModel:
         self._fake = FakeTensorMode(allow_non_fake_inputs=True)
         self._model, self._memo, self._counter = model.eval(), memo, Counter()
         with self._fake:
-            model._apply(_on_cpu)
+            model._apply(_on_cpu)  # type: ignore[no-untyped-call]
         structures = memo.structures(model) if memo is not None else {}
         for name, module in list(model.named_modules()):
             # A part without parts costs no more to run than to remember.

@@ -101,7 +101,10 @@ def _gates(report: "Report") -> list[CardTable]:
         else ("Limits are for generated data: of real ones these numbers are shown, not judged.")
     )
     fixes = [f"{gate.name}: {gate.fix}" for gate in report.gates if gate.state == "fail"]
-    chance = "± is one standard error over images; a limit exceeded by less than two may be chance."
+    chance = (
+        "± is one standard error over images; a value beyond its limit by less than two passes,"
+        " since that may be chance."
+    )
     return [
         CardTable(
             title="Gates",

@@ -17,7 +17,8 @@ def as_text(found: Evaluated, *, color: bool, width: int) -> str:
     Args:
         found: the evaluation.
         color: whether escape codes may be used.
-        width: columns of the terminal; where a row does not fit, the intervals are left out.
+        width: columns of the terminal; where a row does not fit, the intervals are left to
+            ``--json``.
     """
     lines = [_condition(found)]
     for protocol, splits in _by_protocol(found):
@@ -75,7 +76,8 @@ def _table(splits: Sequence[ScoredSplit], width: int) -> list[str]:
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         if not detailed or sum(widths) + 2 * (len(widths) - 1) <= width:
             break
-    unit = "percent, ± half the 95 % interval over images" if detailed else "percent"
+    intervals = "± half the 95 % interval over images" if detailed else "intervals: --json"
+    unit = f"percent, {intervals}"
     lines = ["  ".join(_aligned(row, widths)).rstrip() for row in rows]
     return [*lines, unit]
 

@@ -74,17 +74,21 @@ class Segmenter(Pretrained, nn.Module):
         raise NotImplementedError
 
     def segment(
-        self, image: Float[Tensor, "b 3 s s"], text: TextFeatures
-    ) -> Float[Tensor, "b 1 s s"]:
-        """Logits of the mask at the input's resolution, from text that is already encoded."""
+        self, image: Float[Tensor, "b 3 h w"], text: TextFeatures
+    ) -> Float[Tensor, "b 1 h w"]:
+        """Logits of the mask at the input's resolution, from text that is already encoded.
+
+        Raises:
+            UserError: a side of the image is no multiple of 32.
+        """
         raise NotImplementedError
 
     def forward(
         self,
-        image: Float[Tensor, "b 3 s s"],
+        image: Float[Tensor, "b 3 h w"],
         ids: Int[Tensor, "b t"],
         mask: Bool[Tensor, "b t"],
-    ) -> Float[Tensor, "b 1 s s"]:
+    ) -> Float[Tensor, "b 1 h w"]:
         """Logits of the mask of what each expression names, at the input's resolution."""
         return self.segment(image, self.encode_text(ids, mask))
 

@@ -4,10 +4,12 @@ import copy
 
 import pytest
 import torch
-from fusion_cases import build, inputs
+from fusion_cases import build, inputs, shape_of
 
 from remamber.fusions._prefix_ssm import PrefixSSM
+from remamber.fusions.in_context import Context
 from remamber.layers.ssm import SelectiveSSM
+from remamber.ops.cross_scan import BACKWARD
 
 E, T, L = 8, 3, 5
 
@@ -119,3 +121,38 @@ def test_words_are_told_apart_by_their_place():
     with torch.no_grad():
         change = fusion(image, text, mask, pooled) - fusion(image, text.flip(1), mask, pooled)
     assert change[1].abs().max() > 0
+
+
+def with_options(**options):
+    spec = shape_of("in-context").spec.model_copy(update={"options": options})
+    return build("in-context", spec=spec, directions=(BACKWARD,))
+
+
+@pytest.mark.parametrize(
+    ("options", "reached"),
+    [
+        ({}, True),
+        ({"text_place": "first-in-all"}, True),
+        ({"text_place": "first-in-forward"}, False),
+    ],
+)
+def test_text_reaches_an_image_read_backward_only_if_it_is_first_there_too(options, reached):
+    spatial = with_options(**options).layers[0].spatial
+    image, _, mask, _ = inputs((3, 5))
+    tokens = torch.randn(2, mask.shape[1], image.shape[1])
+    with torch.no_grad():
+        change = spatial(image, tokens, mask)[0] - spatial(image, -tokens, mask)[0]
+    assert bool(change.any()) == reached
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_tokens_pass_a_layer_whose_scan_says_nothing(keep):
+    """The residual of the tokens, as the image has it."""
+    layer = with_options(keep_text=keep).layers[0]
+    torch.nn.init.zeros_(layer.spatial.out_proj.weight)
+    image, _, mask, _ = inputs()
+    tokens = torch.randn(2, mask.shape[1], image.shape[1])
+    context = Context(image, tokens, mask, torch.arange(mask.shape[1]).expand(2, -1))
+    with torch.no_grad():
+        after = layer(context)
+    assert torch.equal(after.tokens, tokens) and torch.equal(after.image, image)

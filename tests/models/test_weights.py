@@ -18,6 +18,7 @@ from remamber.models import (
     from_pretrained,
     from_release,
 )
+from remamber.models._pretrained import OUR_TEXT
 from remamber.models._release_keys import our_key
 from remamber.models._weights import convert_weights, inspect_weights
 from remamber.models._weights_config import KEY
@@ -262,6 +263,16 @@ def test_a_header_that_claims_an_outlandish_size_is_refused(tmp_path, number, cl
     header = {"holds": "backbone", "size": TINY._asdict() | {number: claimed}}
     save_file({"a": torch.ones(1)}, tmp_path / "x.safetensors", {KEY: json.dumps(header)})
     assert "is not between" in refused(inspect_weights, tmp_path / "x.safetensors")
+
+
+def test_a_tensor_of_text_too_many_is_refused(tmp_path):
+    """A published model may come with a text tower that is loaded apart; one of ours may not."""
+    folder = Path(trained().save_pretrained(tmp_path / "saved"))
+    path = folder / "model.safetensors"
+    with safe_open(path, "pt") as stream:
+        header = stream.metadata()
+    save_file(load_file(path) | {f"{OUR_TEXT}more": torch.ones(1)}, path, metadata=header)
+    assert "too many" in refused(from_pretrained, folder)
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "checkpoint.pt"])

@@ -12,6 +12,7 @@ from typing import Any
 from filelock import FileLock
 from pydantic import ValidationError
 
+from remamber.errors import ExitCode, UserError
 from remamber.launch import Cost, Errand, OnTiming
 from remamber.launch._child import Child, request
 from remamber.plan.spec import RunSpec, Strict
@@ -22,6 +23,7 @@ from remamber.record.schema import Environment, Record
 from remamber.record.store import Store
 
 _log = logging.getLogger(__name__)
+_MENDABLE = (ExitCode.USAGE, ExitCode.MISSING, ExitCode.DAMAGED)
 
 
 class Notebook(Strict):
@@ -151,6 +153,21 @@ def _from_records(records: Iterable[Record], timed: Cost | None) -> Cost | None:
     )
 
 
+def _raise_what_would_stop_the_run(child: Child, events: Iterable[Event]) -> None:
+    """A mistake that its user can mend stops the run itself too: the plan says it now."""
+    failed = next((e for e in events if e.kind == "failed"), None)
+    if failed is None or child.process.returncode not in _MENDABLE:
+        return
+    what, *rest = failed.message.splitlines() or [failed.what]
+    raise UserError(
+        what,
+        where=[line.strip() for line in rest if line.startswith("  ")],
+        fix=[line for line in rest if not line.startswith("  ")],
+        exit_code=ExitCode(child.process.returncode),
+        slug=failed.what or "cannot_run",
+    )
+
+
 def _time(spec: RunSpec, errand: Errand) -> Cost | None:
     stderr = errand.store.root / "calibration.log"
     asked = request(spec, errand, action="calibrate")
@@ -166,6 +183,7 @@ def _time(spec: RunSpec, errand: Errand) -> Cost | None:
         events.append(child.events.get())
     values = next((e.values for e in events if e.kind == "calibrated"), None)
     if values is None:
+        _raise_what_would_stop_the_run(child, events)
         said = [e.message for e in events if e.kind == "failed"] or list(child.tail()[-1:])
         # Where it stands and how to mend it follow the reason in lines of their own.
         reason = " ".join(said).replace("\n", "\n  ") or "no reason given"

@@ -1,12 +1,14 @@
 """The plan: what is reused, how long the rest takes, and one step count for a time budget."""
 
+import json
+import sys
 from pathlib import Path
 
 import pytest
 from fake_runner import RUNNER, fake_record
 
 from remamber.datasets import SplitSize
-from remamber.errors import UserError
+from remamber.errors import ExitCode, UserError
 from remamber.launch import Cost, Errand, makespan, plan_launch, steps_within
 from remamber.launch._costs import cost_key, known_costs, read_notebook, remember, timed_costs
 from remamber.launch._plan import budget_steps, make_plan, steps_of
@@ -102,6 +104,17 @@ def test_a_model_that_cannot_be_timed_is_left_out_with_the_reason(errand, caplog
     broken = Errand(errand.specs[:1], errand.store, runner=("false",))
     assert timed_costs(broken, {}) == {}
     assert "could not be timed" in caplog.text
+
+
+def test_what_the_run_would_stop_at_stops_its_timing(errand):
+    message = "it is cut\n  file  f\nfetch"
+    event = {"kind": "failed", "run_id": "x", "what": "damaged", "message": message}
+    script = f"import sys; print({json.dumps(json.dumps(event))}, flush=True); sys.exit(6)"
+    broken = Errand(errand.specs[:1], errand.store, runner=(sys.executable, "-c", script))
+    with pytest.raises(UserError, match="it is cut") as caught:
+        timed_costs(broken, {})
+    assert caught.value.exit_code == ExitCode.DAMAGED
+    assert (caught.value.where, caught.value.fix) == (("file  f",), ("fetch",))
 
 
 def planned(errand: Errand, *step_s: float) -> tuple:

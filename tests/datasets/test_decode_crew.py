@@ -73,7 +73,9 @@ def test_a_job_is_small_and_gives_the_same_without_the_data_set(small, converted
         assert np.array_equal(mask(), data.mask(ref))
 
 
-def test_an_image_that_several_ask_for_is_decoded_once_without_room_to_keep_it(dataset):
+def test_an_image_that_several_ask_for_is_decoded_once_without_room_to_keep_it(
+    dataset, monkeypatch
+):
     class Counting(DecodeCrew):
         jobs = 0
 
@@ -87,6 +89,7 @@ def test_an_image_that_several_ask_for_is_decoded_once_without_room_to_keep_it(d
         reader = SplitReader(dataset, refs, size=32, cache_bytes=0, crew=crew)
         for _ in range(3):
             reader.prepare([0], masks=False)
+        monkeypatch.setattr(dataset, "image", None)
         shown = [reader.images([0]) for _ in range(3)]
         assert crew.jobs == 1
         assert all(np.array_equal(image, shown[0]) for image in shown)

@@ -5,7 +5,6 @@ from itertools import count
 
 import numpy as np
 import pytest
-import torch
 from evaluation_run import asked, read, run
 from tiny_run import request, start, tiny_spec
 
@@ -15,7 +14,7 @@ from remamber.metrics import measure
 from remamber.models import from_pretrained
 from remamber.models._evaluable import find_evaluable
 from remamber.plan.protocols import DEFAULT, PROTOCOLS
-from remamber.plan.spec import EvaluateSpec, RunSpec, WeightsSpec
+from remamber.plan.spec import EvaluateSpec, RunSpec
 from remamber.record.store import Store
 from remamber.runner import Interruption, execute
 from remamber.tasks.evaluate import limited
@@ -215,6 +214,13 @@ def test_unfinished_counts_that_are_damaged_or_of_another_run_are_set_aside(
     np.testing.assert_array_equal(counts["val/union"], whole[1]["val/union"])
 
 
+def test_a_model_without_a_scan_names_no_scan_implementation(trained, root, tmp_path, monkeypatch):
+    monkeypatch.setattr("remamber.tasks.evaluate.has_scan", lambda model: False)
+    spec, weights = planned(trained, evaluate=EvaluateSpec(limit=1), splits=("val",))
+    assert run(spec, weights, tmp_path, root)[0] is ExitCode.DONE
+    assert read(Store(tmp_path), spec)[0].environment.scan_backend == "none"
+
+
 def test_a_limit_scores_an_evenly_spaced_sample_and_the_record_says_so(
     trained, whole, root, tmp_path
 ):
@@ -292,52 +298,3 @@ def test_weights_of_another_vocabulary_are_refused(trained, root, tmp_path, monk
     with pytest.raises(UserError, match="do not know 100 % of the words") as caught:
         run(spec, found.path, tmp_path / "store", root)
     assert "word0" in caught.value.where[0]
-
-
-def test_a_backbone_and_a_folder_without_weights_cannot_be_evaluated(tmp_path, trained):
-    (tmp_path / "run").mkdir()
-    (tmp_path / "run" / "checkpoint.pt").write_bytes(b"x")
-    with pytest.raises(UserError, match="no weights in the run") as caught:
-        find_evaluable(tmp_path / "run")
-    assert caught.value.exit_code == ExitCode.MISSING
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(UserError, match="no weights in the folder"):
-        find_evaluable(tmp_path / "empty")
-    torch.save({"model": {"layers.0.weight": torch.zeros(3)}}, tmp_path / "part.pth")
-    with pytest.raises(UserError, match="no whole model") as caught:
-        find_evaluable(tmp_path / "part.pth")
-    assert caught.value.exit_code == ExitCode.DAMAGED
-    with pytest.raises(UserError, match="cannot read the checkpoint"):
-        find_evaluable(tmp_path / "nothing.pth")
-
-
-def test_one_protocol_hashes_as_it_did_and_old_records_are_read():
-    spec = RunSpec()
-    content = json.loads(spec.canonical())
-    assert content["evaluate"] == {
-        "batch": 64,
-        "protocol": DEFAULT,
-        "shuffled_text": False,
-    }
-    assert "weights" not in content
-    old = EvaluateSpec.model_validate({"protocol": DEFAULT, "batch": 64, "shuffled_text": False})
-    assert old == spec.evaluate
-    both = RunSpec(evaluate=EvaluateSpec(protocols=(DEFAULT, "lavt")))
-    other = RunSpec(evaluate=EvaluateSpec(protocols=("lavt", DEFAULT)))
-    assert len({spec.digest, both.digest, other.digest}) == 3
-    assert EvaluateSpec.model_validate({"protocols": "lavt"}).protocols == ("lavt",)
-
-
-@pytest.mark.parametrize("names", [(), ("lavta",), ("lavt", "lavt")])
-def test_unknown_doubled_or_no_protocols_are_refused(names):
-    with pytest.raises(ValueError, match=r"protocol|at least 1"):
-        EvaluateSpec(protocols=names)
-
-
-def test_weights_are_part_of_the_runs_identity():
-    specs = [
-        RunSpec(task="evaluate", weights=WeightsSpec(holds="model", sha256=c * 64)) for c in "ab"
-    ]
-    assert specs[0].run_id != specs[1].run_id
-    assert "waaaaaaaa" in specs[0].run_id
-    assert len(PROTOCOLS) == 8

@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -67,9 +68,10 @@ def test_nearest_and_bilinear_resizing_count_other_pixels():
 
 
 def test_cgformer_resizes_probabilities_from_corner_to_corner():
-    logits = torch.tensor([[-8.0, 2.0], [-8.0, 2.0]])
+    # Crosses 0.5 near the end, where it matters most whether the corners are kept.
+    logits = torch.tensor([[-8.0, 0.1], [-8.0, 0.1]])
     row = predicted_mask(logits, PROTOCOLS["cgformer"], shape=(2, 9))[0]
-    low, high = (1 / (1 + math.exp(-x)) for x in (-8.0, 2.0))
+    low, high = (1 / (1 + math.exp(-x)) for x in (-8.0, 0.1))
     # Between two equal rows, bicubic with its edges repeated; a = -0.75.
     t = np.linspace(0, 1, 9)
     near = (1.25 * t - 2.25) * t**2 + 1
@@ -88,6 +90,18 @@ def test_cris_counts_pixels_from_a_probability_of_035_on():
         other = predicted_mask(logits, PROTOCOLS["lavt"], shape=(32, 32))
         assert other.shape == (480, 480)
         assert not other.any()
+
+
+@pytest.mark.parametrize("name", [n for n in PROTOCOL_NAMES if PROTOCOLS[n].threshold == 0.5])
+def test_a_probability_of_exactly_the_threshold_is_background(name):
+    assert not predicted_mask(torch.zeros(32, 32), PROTOCOLS[name], shape=(32, 32)).any()
+
+
+def test_a_threshold_means_the_same_of_logits_and_of_probabilities():
+    of_logits = replace(PROTOCOLS["lavt"], threshold=0.35, scored_size=None)
+    logits = smooth(32)
+    mask = predicted_mask(logits, of_logits, shape=(32, 32))
+    np.testing.assert_array_equal(mask, torch.sigmoid(logits) > 0.35)
 
 
 @pytest.mark.parametrize("shape", [(30, 60), (60, 30), (32, 32), (97, 13)])
@@ -115,6 +129,14 @@ def test_what_is_predicted_in_the_letterbox_comes_back_to_its_pixels():
         back = taken_back(torch.from_numpy(square[..., plane]), shape=shape)
         inner = np.s_[4:-4, 4:-4]
         np.testing.assert_allclose(back.numpy()[inner], image[..., plane][inner], atol=1.0)
+
+
+def test_what_comes_back_is_read_bicubically():
+    square = torch.zeros(8, 8)
+    square[:, 4:] = 1.0
+    back = taken_back(square, shape=(16, 16))[8]
+    # Half-way between two pixels the four nearest weigh -3, 19, 19, -3 of 32.
+    np.testing.assert_allclose(back[5:11:2], [-3 / 32, 0.5, 35 / 32], atol=1e-4)
 
 
 def test_letterboxing_a_square_of_the_same_size_changes_nothing():

@@ -71,7 +71,8 @@ def test_a_full_disk_leaves_nothing_and_names_another_way(bench, few, tmp_path, 
     assert said.status == 3
     assert "no space left" in said.err.lower()
     assert "--out DIR" in said.err
-    assert list((tmp_path / "new").iterdir()) == []
+    # The lock of the folder may stay: another process may be waiting for it.
+    assert [p.name for p in (tmp_path / "new").iterdir()] in ([], [".data.lock"])
 
 
 @pytest.mark.parametrize(

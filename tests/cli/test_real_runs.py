@@ -11,7 +11,12 @@ from remamber.record.schema import Record
 from remamber.record.store import Store
 
 STEPS = 40
-REPORTS = ("scans.md", "scans.html", "scans/table.csv", "scans/results.json")
+REPORTS = (
+    "scans-refcoco.md",
+    "scans-refcoco.html",
+    "scans-refcoco/table.csv",
+    "scans-refcoco/results.json",
+)
 
 
 def start(folder: Path, out: str, data_root: Path, *only: str):

@@ -6,54 +6,34 @@ from typing import Any
 from remamber.figures import Estimate, FigureData, Point, Roofs, Series, draw
 from remamber.plan.study import FigureView
 from remamber.report import format as fmt
-from remamber.report.data import SCHEMA_VERSION, run_line, table_lines
 from remamber.report.document import Document, Picture
 from remamber.report.kernel_notes import kernel_condition, kernel_notes, kernel_provenance
 from remamber.report.kernel_verdict import kernel_verdict
+from remamber.report.timings import timings_document, timings_json
 from remamber.table.kernel_layout import TITLES, kernel_tables
 from remamber.table.kernels import PASSES, KernelResults, ShapeResults
 
 
 def compose_kernels(results: KernelResults) -> Document:
     """Write the report of a kernel study, in no form yet."""
-    return Document(
-        study=results.runs.study,
-        stem=results.runs.report or results.runs.study,
-        title=results.analysis.title,
-        paper=results.analysis.paper,
-        question=results.analysis.question,
+    return timings_document(
+        results,
         verdict=kernel_verdict(results),
-        banner=None,
         condition=kernel_condition(results),
         tables=kernel_tables(results),
         notes=kernel_notes(results),
-        pictures=tuple(
-            _picture(results, view, number)
-            for number, view in enumerate(results.analysis.figure, start=1)
-        ),
+        picture=lambda view, number: _picture(results, view, number),
         provenance=kernel_provenance(results),
     )
 
 
 def kernels_json(results: KernelResults, document: Document) -> dict[str, Any]:
     """The whole report as plain data; it holds nothing of the time or place of rendering."""
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "study": document.study,
-        "profile": results.runs.profile,
-        "title": document.title,
-        "paper": document.paper,
-        "question": document.question,
-        "verdict": document.verdict,
-        "condition": document.condition,
+    particulars = {
         "subject": results.subject,
         "baseline": results.analysis.kernels.baseline,
-        "tables": {table.name: table_lines(table) for table in document.tables},
-        "notes": list(document.notes),
-        "runs": [run_line(record) for record in results.records],
-        "unrecorded_runs": list(results.unrecorded),
-        "provenance": {s.title: dict(s.lines) for s in document.provenance},
     }
+    return timings_json(results, document, particulars=particulars)
 
 
 def _picture(results: KernelResults, view: FigureView, number: int) -> Picture:

@@ -6,6 +6,7 @@ from remamber.record.schema import Record
 from remamber.report import format as fmt
 from remamber.report.document import Section
 from remamber.report.provenance import each, machine_facts
+from remamber.report.timings import mixed_note, unrecorded_note
 from remamber.rounds import LEAST_ROUNDS
 from remamber.table.kernels import KernelResults
 
@@ -34,8 +35,10 @@ def kernel_notes(results: KernelResults) -> tuple[str, ...]:
         " same scan, the merge. Where they lie channels-first already the lay-out costs less;"
         " tests/ops/bench_directional.py times that rival as well.",
         *_failures(results),
-        _unrecorded(results),
-        _mixed(results),
+        unrecorded_note(results),
+        mixed_note(
+            [r.spec.kernels for r in results.records if r.spec.kernels is not None], what="shapes"
+        ),
         *dict.fromkeys(f"Warning of a run: {w}" for r in results.records for w in r.warnings),
     ]
     return tuple(note for note in found if note)
@@ -155,25 +158,6 @@ def _failures(results: KernelResults) -> list[str]:
             last = f": {lines[-1]}" if lines else "."
             found.append(f"{record.spec.kernels.case} {said}{last}")
     return found
-
-
-def _unrecorded(results: KernelResults) -> str:
-    missing = results.unrecorded
-    if not missing:
-        return ""
-    total = len(results.runs.run_ids)
-    return f"{len(missing)} of {total} runs have no record yet: {fmt.listed(list(missing))}."
-
-
-def _mixed(results: KernelResults) -> str:
-    """Warn of shapes that were not measured under one condition."""
-    specs = [r.spec.kernels for r in results.records if r.spec.kernels is not None]
-    if len({(k.device, k.threads, k.machine, k.code) for k in specs}) <= 1:
-        return ""
-    return (
-        "Caution: the shapes were measured on different machines, devices or versions of the code;"
-        " compare within a row only."
-    )
 
 
 def _limits(results: KernelResults) -> tuple[tuple[str, str], ...]:

@@ -6,10 +6,10 @@ from typing import Any
 from remamber.figures import Estimate, FigureData, Reading, Series, draw
 from remamber.plan.study import FigureView
 from remamber.report import format as fmt
-from remamber.report.data import SCHEMA_VERSION, run_line, table_lines
 from remamber.report.document import Document, Picture
 from remamber.report.speed_notes import speed_condition, speed_notes, speed_provenance
 from remamber.report.speed_verdict import speed_verdict
+from remamber.report.timings import timings_document, timings_json
 from remamber.table.speed import Group, SpeedResults
 from remamber.table.speed_layout import speed_tables
 
@@ -18,44 +18,21 @@ _METRICS = {"time": "time_s", "memory": "needed_bytes"}
 
 def compose_speed(results: SpeedResults) -> Document:
     """Write the report of a speed study, in no form yet."""
-    return Document(
-        study=results.runs.study,
-        stem=results.runs.report or results.runs.study,
-        title=results.analysis.title,
-        paper=results.analysis.paper,
-        question=results.analysis.question,
+    return timings_document(
+        results,
         verdict=speed_verdict(results),
-        banner=None,
         condition=speed_condition(results),
         tables=speed_tables(results),
         notes=speed_notes(results),
-        pictures=tuple(
-            _picture(results, view, number)
-            for number, view in enumerate(results.analysis.figure, start=1)
-        ),
+        picture=lambda view, number: _picture(results, view, number),
         provenance=speed_provenance(results),
     )
 
 
 def speed_json(results: SpeedResults, document: Document) -> dict[str, Any]:
     """The whole report as plain data; it holds nothing of the time or place of rendering."""
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "study": document.study,
-        "profile": results.runs.profile,
-        "title": document.title,
-        "paper": document.paper,
-        "question": document.question,
-        "verdict": document.verdict,
-        "condition": document.condition,
-        "models": dict(results.labels),
-        "subject": results.subject,
-        "tables": {table.name: table_lines(table) for table in document.tables},
-        "notes": list(document.notes),
-        "runs": [run_line(record) for record in results.records],
-        "unrecorded_runs": list(results.unrecorded),
-        "provenance": {s.title: dict(s.lines) for s in document.provenance},
-    }
+    particulars = {"models": dict(results.labels), "subject": results.subject}
+    return timings_json(results, document, particulars=particulars)
 
 
 def _picture(results: SpeedResults, view: FigureView, number: int) -> Picture:

@@ -6,6 +6,7 @@ from remamber.record.schema import Record
 from remamber.report import format as fmt
 from remamber.report.document import Section
 from remamber.report.provenance import each, machine_facts
+from remamber.report.timings import mixed_note, unrecorded_note
 from remamber.rounds import DELTA, LEAST_ROUNDS
 from remamber.table.speed import Group, SpeedResults
 
@@ -31,8 +32,10 @@ def speed_notes(results: SpeedResults) -> tuple[str, ...]:
         _scan(results),
         _unsteady(results),
         *_reasons(results),
-        _unrecorded(results),
-        _mixed(results),
+        unrecorded_note(results),
+        mixed_note(
+            [r.spec.speed for r in results.records if r.spec.speed is not None], what="groups"
+        ),
         *dict.fromkeys(f"Warning of a run: {w}" for r in results.records for w in r.warnings),
     ]
     return tuple(note for note in found if note)
@@ -208,24 +211,6 @@ def _batches(results: SpeedResults) -> str:
     return (
         f"The largest batch that all models fit with, within an eighth: {fmt.listed(found)}. Rows"
         " at different batches cannot be compared with each other; exponents mean little."
-    )
-
-
-def _unrecorded(results: SpeedResults) -> str:
-    missing = results.unrecorded
-    if not missing:
-        return ""
-    total = len(results.runs.run_ids)
-    return f"{len(missing)} of {total} runs have no record yet: {fmt.listed(list(missing))}."
-
-
-def _mixed(results: SpeedResults) -> str:
-    specs = [r.spec.speed for r in results.records if r.spec.speed is not None]
-    if len({(s.device, s.threads, s.machine, s.code) for s in specs}) <= 1:
-        return ""
-    return (
-        "Caution: the groups were measured on different machines, devices or versions of the code;"
-        " compare within a row only."
     )
 
 

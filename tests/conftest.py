@@ -1,4 +1,10 @@
 import os
+import signal
+
+# A shell without job control starts what runs in the background with Ctrl-C ignored, children
+# inherit that, and tests of Ctrl-C would wait in vain.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Before torch loads its thread pool: on a busy machine long waits cost more than the tests.
 os.environ.setdefault("GOMP_SPINCOUNT", "20000")

@@ -193,8 +193,10 @@ def test_closing_ends_processes_at_once_even_in_the_middle_of_a_job():
     assert not any(psutil.pid_exists(pid) for pid in pids)
 
 
+# It listens to Ctrl-C as what is started at a terminal does, wherever the tests run.
 RUN = """
-import os, sys, time
+import os, signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from functools import partial
 from remamber.datasets._converted import ConvertedFolder
 from remamber.datasets._converted_write import write_converted

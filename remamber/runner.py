@@ -169,7 +169,7 @@ def _run(request: Request, store: Store, emit: Emit, interruption: Interruption)
         curves=outcome.curves,
         warnings=outcome.warnings,
     )
-    store.write_record(record, counts=outcome.counts)
+    store.write_record(record, counts=outcome.counts, arrays=outcome.arrays)
     _clear_up(watch, outcome)
     if status != "ok":
         return ExitCode.PARTIAL

@@ -16,6 +16,10 @@ SHUFFLED = "+shuffled-text"
 """Suffix of a split, in the counts, whose expressions were shuffled among its images: the control.
 """
 
+NEEDS_BY = "needs by"
+"""Key of a record's data: what says what an expression needs, one of the next two."""
+BY_PROGRAM, BY_WORDS = "the generator's programs", "a rule on words"
+
 WEIGHTS = "weights"
 """Key of a record's data: the file whose weights were evaluated."""
 
@@ -64,7 +68,8 @@ class Record(Strict):
     """The whole of one finished run; its file is written last and at once.
 
     ``curves`` maps a name (``loss``, ``lr``) to (step, value) pairs; ``counts`` names the npz
-    beside the record with the integer counts of every scored expression, None if there is none.
+    beside the record with the integer counts of every scored expression, None if there is none;
+    ``arrays`` the npz with whatever else figures are drawn from, by the names that its task gives.
     ``wall_s`` is that of all sessions of a run that was stopped and went on, ``started`` the last
     one's start. ``data`` says what was read: name, fingerprint, expressions, truncated and
     unknown shares.
@@ -86,4 +91,6 @@ class Record(Strict):
     curves: dict[str, tuple[tuple[float, float], ...]] = {}
     counts: str | None = None
     counts_sha256: str | None = None
+    arrays: str | None = None
+    arrays_sha256: str | None = None
     warnings: tuple[str, ...] = ()

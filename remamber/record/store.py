@@ -2,6 +2,7 @@
 
 <root>/<run id>/record.json    written last: its presence says that the run is over
 <root>/<run id>/counts.npz     integer counts of every scored expression
+<root>/<run id>/arrays.npz     what figures are drawn from, where a task leaves something
 <root>/claims/<run id>.json    who works on it now
 <root>/studies/<study>-<profile>.json    which runs belong to a study's last invocation;
                              those on other data than the study's in a file of their report's name
@@ -25,6 +26,7 @@ from remamber.record.schema import RECORD_VERSION, Record
 __all__ = ["Claimed", "Holder", "Store"]
 
 COUNTS_NAME = "counts.npz"
+ARRAYS_NAME = "arrays.npz"
 _RECORD_NAME = "record.json"
 _RETIRED = re.compile(r"\.(damaged|old)(-\d+)?$")
 
@@ -83,12 +85,15 @@ class Store:
                 found.append(checked.record)
         return found
 
-    def write_record(self, record: Record, *, counts: bytes | None = None) -> Record:
-        """Write the counts, then the record, each whole; the record makes the run finished.
+    def write_record(
+        self, record: Record, *, counts: bytes | None = None, arrays: bytes | None = None
+    ) -> Record:
+        """Write counts and arrays, then the record, each whole; it makes the run finished.
 
         Args:
-            record: the run's record; its ``counts`` and ``counts_sha256`` are set here.
+            record: the run's record; the names and sums of its files are set here.
             counts: content of the npz with the integer counts, None if there are none.
+            arrays: content of the npz with what figures are drawn from, None if there is none.
 
         Returns:
             The record as written.
@@ -97,17 +102,25 @@ class Store:
             UserError: the disk is full or the folder cannot be written (exit 3).
         """
         folder = self.folder(record.spec)
-        name = digest = None
-        if counts is not None:
-            name, digest = COUNTS_NAME, hashlib.sha256(counts).hexdigest()
-            write_whole(folder / name, counts)
-        written = record.model_copy(update={"counts": name, "counts_sha256": digest})
+        files: dict[str, str] = {}
+        for kind, name, content in (
+            ("counts", COUNTS_NAME, counts),
+            ("arrays", ARRAYS_NAME, arrays),
+        ):
+            if content is not None:
+                files |= {kind: name, f"{kind}_sha256": hashlib.sha256(content).hexdigest()}
+                write_whole(folder / name, content)
+        written = record.model_copy(update=files)
         write_whole(folder / _RECORD_NAME, written.model_dump_json(indent=1))
         return written
 
     def counts_path(self, record: Record) -> Path | None:
         """The npz with the record's integer counts, None if it has none."""
         return self.root / record.run_id / record.counts if record.counts else None
+
+    def arrays_path(self, record: Record) -> Path | None:
+        """The npz that the record's figures are drawn from, None if it has none."""
+        return self.root / record.run_id / record.arrays if record.arrays else None
 
     def claim(self, spec: RunSpec) -> AbstractContextManager[Holder]:
         """Hold the run for the length of a with-block.
@@ -180,22 +193,28 @@ def _check(folder: Path) -> _Checked:
     names = {folder.name, record.run_id}
     if record.digest != record.spec.digest or names != {record.spec.run_id}:
         return _Checked(None, path, "its spec does not have the hash that names it")
-    return _check_counts(folder, record)
+    files = {
+        "counts": (record.counts, record.counts_sha256),
+        "arrays": (record.arrays, record.arrays_sha256),
+    }
+    checked = (
+        _check_file(folder, kind, name, stated) for kind, (name, stated) in files.items() if name
+    )
+    return next((found for found in checked if found is not None), _Checked(record))
 
 
-def _check_counts(folder: Path, record: Record) -> _Checked:
-    if record.counts is None:
-        return _Checked(record)
-    path = folder / record.counts
+def _check_file(folder: Path, kind: str, name: str, stated: str | None) -> _Checked | None:
+    """What is wrong with a file of a record, None if nothing is."""
+    path = folder / name
     if path.parent != folder:
-        return _Checked(None, folder / _RECORD_NAME, f"counts outside the run: {record.counts}")
+        return _Checked(None, folder / _RECORD_NAME, f"{kind} outside the run: {name}")
     try:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
     except (FileNotFoundError, IsADirectoryError):
-        return _Checked(None, folder / _RECORD_NAME, f"its counts file {record.counts} is missing")
-    if digest != record.counts_sha256:
+        return _Checked(None, folder / _RECORD_NAME, f"its {kind} file {name} is missing")
+    if digest != stated:
         return _Checked(None, path, "its sha256 is not the one in the record")
-    return _Checked(record)
+    return None
 
 
 def _retire_damaged(folder: Path, checked: _Checked) -> None:

@@ -44,6 +44,7 @@ class Outcome:
         measurements: every number, in base units.
         curves: name -> (step, value) pairs.
         counts: content of the npz with the integer counts of every scored expression.
+        arrays: content of the npz with what figures are drawn from; see ``_arrays.packed_arrays``.
         data: what was read: name, fingerprint, expressions, unknown words.
         device: "cpu" or the accelerator's name.
         scan_backend: the scan implementation that ran, "none" if no scan did.
@@ -55,6 +56,7 @@ class Outcome:
     measurements: tuple[Measurement, ...]
     curves: dict[str, tuple[tuple[float, float], ...]] = field(default_factory=dict)
     counts: bytes | None = None
+    arrays: bytes | None = None
     data: dict[str, str | int | float] = field(default_factory=dict)
     device: str = "cpu"
     scan_backend: str = "none"

@@ -68,6 +68,36 @@ def round_ratio(
     return RoundRatio(middle, math.exp(low), math.exp(high), len(logs), _signed_rank(logs))
 
 
+def process_ratio(
+    above: Mapping[float, float], below: Mapping[float, float], *, name: str
+) -> RoundRatio | None:
+    """The ratio of two timings of different processes, None if one holds no time.
+
+    Nothing pairs their rounds, so both are resampled, and p is the rank-sum test's. What the
+    machine did between the two is not in the interval: see the noise floor.
+
+    Args:
+        above: seconds by round of the one that is divided.
+        below: seconds by round of the other.
+        name: of the comparison, from which the resamples follow.
+    """
+    upper, lower = ([math.log(t) for t in samples.values()] for samples in (above, below))
+    fewest = min(len(upper), len(lower))
+    if fewest == 0:
+        return None
+    middle = math.exp(float(np.median(upper) - np.median(lower)))
+    if fewest < LEAST_ROUNDS:
+        return RoundRatio(middle, None, None, fewest)
+    generator = np.random.default_rng([_SEED, zlib.crc32(name.encode())])
+    medians = [
+        np.median(generator.choice(logs, size=(DRAWS, len(logs))), axis=1)
+        for logs in (upper, lower)
+    ]
+    low, high = np.percentile(medians[0] - medians[1], [2.5, 97.5])
+    p = float(stats.mannwhitneyu(upper, lower).pvalue)
+    return RoundRatio(middle, math.exp(low), math.exp(high), fewest, p)
+
+
 def verdict_of(ratio: RoundRatio, *, delta: float = DELTA) -> Verdict:
     """What may be said of the one that was divided by the other.
 

@@ -5,7 +5,6 @@ from remamber.cli._data_progress import told
 from remamber.cli._settings import Settings
 from remamber.cli._streams import Streams
 from remamber.report import format as fmt
-from remamber.rounds import DELTA
 
 _LOUD = 0.05
 """Above this, differences that matter are lost in the noise."""
@@ -20,6 +19,7 @@ def noise_check(settings: Settings, streams: Streams) -> Check:
     import torch
 
     from remamber.record.noise import write_noise
+    from remamber.table.noise import smallest_difference
     from remamber.tasks._self_check import noise_floor
 
     if settings.threads is not None:
@@ -28,11 +28,11 @@ def noise_check(settings: Settings, streams: Streams) -> Check:
         noise = noise_floor(on_trial=lambda done, total: hear("scan against itself", done, total))
     path = write_noise(settings.store, noise)
     found = (
-        f"equal things seem {fmt.share(noise.floor)} apart when interleaved "
+        f"equal things seem {fmt.percent(noise.floor)} % apart when interleaved "
         f"({noise.false_verdicts} of {noise.trials} trials found a difference), "
-        f"{fmt.share(noise.one_after_other)} one after the other "
+        f"{fmt.percent(noise.one_after_other)} % one after the other "
         f"({noise.false_one_after_other} of {noise.trials}); differences below "
-        f"{fmt.share(max(DELTA, noise.floor))} do not count here ({path})"
+        f"{fmt.percent(smallest_difference(noise))} % do not count here ({path})"
     )
     loud = noise.floor > _LOUD
     return Check(

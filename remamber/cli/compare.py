@@ -2,7 +2,8 @@
 
 import json
 import re
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -10,15 +11,19 @@ from remamber.cli import _options as options
 
 if TYPE_CHECKING:
     from remamber.table.paired import AccuracyDifference
+    from remamber.table.sides import Side
+    from remamber.table.timed import TimeDifference, TimedSide
 
-_FAILING = {"worse": {"worse"}, "different": {"worse", "better"}}
-_REGRESSION = re.compile(r"^([\w@-]+):(\d+(?:\.\d+)?)$")
+_WORSE, _BETTER = {"worse", "slower", "more"}, {"better", "faster", "less"}
+_FAILING = {"worse": _WORSE, "different": _WORSE | _BETTER}
+_REGRESSION = re.compile(r"^([\w@-]+):\+?(\d+(?:\.\d+)?)\s*%?$")
 
 SideName = Annotated[
     str,
     typer.Argument(
         metavar="A",
-        help="A run, the folder of one, a folder of runs, or key=value[,key=value].",
+        help="A run, its folder, a folder of runs, or key=value[,key=value]; of a run of"
+        " speed also RUN@MODEL.",
     ),
 ]
 OtherName = Annotated[str, typer.Argument(metavar="B", help="The other, named in the same way.")]
@@ -33,8 +38,9 @@ Metrics = Annotated[
     typer.Option(
         "--metric",
         metavar="NAME",
-        help="These metrics (remamber-bench list metrics).",
-        show_default="the protocol's first two",
+        help="These metrics (list metrics); of times latency_p50, latency_p90, needed_mib,"
+        " peak_mib, activations_mib, reserved_mib.",
+        show_default="the first two",
         rich_help_panel=options.WORKLOAD,
     ),
 ]
@@ -51,16 +57,47 @@ FailOnRegression = Annotated[
     list[str] | None,
     typer.Option(
         "--fail-on-regression",
-        metavar="METRIC:POINTS",
-        help="Exit 1 if B is distinguishably worse by more than this.",
+        metavar="METRIC:BY",
+        help="Exit 1 if B is distinguishably worse by more than this: points, of times percent.",
         rich_help_panel=options.OUTPUT,
+    ),
+]
+
+
+CrossMachine = Annotated[
+    bool,
+    typer.Option(
+        "--cross-machine",
+        help="Compare times of different machines, and say so.",
+        rich_help_panel=options.ADVANCED,
     ),
 ]
 
 
 class _Limit(NamedTuple):
     metric: str
-    points: float
+    by: float
+
+
+class _Failing(NamedTuple):
+    """Verdicts, and losses in some metrics, that end the command with 1."""
+
+    verdicts: set[str]
+    limits: list[_Limit]
+
+
+class _Asked(NamedTuple):
+    """What is compared in what."""
+
+    names: tuple[str, str]
+    sides: "tuple[Side, Side]"
+    models: tuple[str | None, str | None]
+    splits: tuple[str, ...]
+    metrics: list[str]
+
+
+_Shown = tuple[str | dict[str, Any], list[str]]
+"""What is printed, and what failed."""
 
 
 def compare(
@@ -70,12 +107,13 @@ def compare(
     metrics: Metrics = None,
     fail_on: FailOn = None,
     fail_on_regression: FailOnRegression = None,
+    cross_machine: CrossMachine = False,
     store: options.StoreDir = None,
     as_json: options.Json = False,
     no_color: options.NoColor = False,
     debug: options.Debug = False,
 ) -> int:
-    """Compare two runs, or two sets of runs, image by image.
+    """Compare two runs, or two sets of runs: accuracy image by image, times round by round.
 
     Writes nothing. Exit code 1 only if asked for by --fail-on or --fail-on-regression.
     """
@@ -83,26 +121,59 @@ def compare(
     from remamber.errors import ExitCode
     from remamber.record.store import Store
     from remamber.registry import unknown
-    from remamber.report.paired_text import paired_json, paired_text
-    from remamber.table.paired import accuracy_differences
-    from remamber.table.sides import find_side, pairs
+    from remamber.table.sides import find_side
+    from remamber.table.timed import timed_sides
+    from remamber.table.timed_models import without_model
 
     streams = options.streams("none", quiet=False, verbose=0, no_color=no_color)
     if fail_on is not None and fail_on not in _FAILING:
         raise unknown("condition", fail_on, _FAILING)
     limits = [_limit(text) for text in fail_on_regression or ()]
-    chosen = _known_metrics([*(metrics or ()), *(limit.metric for limit in limits)])
+    chosen = list(dict.fromkeys([*(metrics or ()), *(limit.metric for limit in limits)]))
     from_store = Store(resolve({"store": store}).settings.store)
-    sides = find_side(a, from_store), find_side(b, from_store)
-    joined = pairs(*sides)
-    found = accuracy_differences(sides, joined, splits=splits or (), metrics=chosen)
-    text = paired_json if as_json else paired_text
-    shown = text((a, b), joined, found)
+    (name_a, model_a), (name_b, model_b) = without_model(a), without_model(b)
+    sides = find_side(name_a, from_store), find_side(name_b, from_store)
+    failing = _Failing(_FAILING.get(fail_on or "", set()), limits)
+    asked = _Asked((a, b), sides, (model_a, model_b), tuple(splits or ()), chosen)
+    timed = timed_sides(asked.names, sides, asked.models)
+    if timed is not None:
+        shown, failures = _times(asked, timed, failing, cross=cross_machine, as_json=as_json)
+    else:
+        shown, failures = _accuracy(asked, failing, as_json=as_json)
     streams.result(shown if isinstance(shown, str) else json.dumps(shown, indent=1))
-    failures = _failures(found, fail_on, limits)
     for failure in failures:
         streams.say(failure)
     return ExitCode.CHECK_FAILED if failures else ExitCode.DONE
+
+
+def _accuracy(asked: _Asked, failing: _Failing, *, as_json: bool) -> _Shown:
+    from remamber.report.paired_text import paired_json, paired_text
+    from remamber.table.paired import accuracy_differences
+    from remamber.table.sides import pairs
+
+    _require_metrics(asked.metrics)
+    joined = pairs(*asked.sides)
+    found = accuracy_differences(asked.sides, joined, splits=asked.splits, metrics=asked.metrics)
+    text = paired_json if as_json else paired_text
+    return text(asked.names, joined, found), _worse(found, failing)
+
+
+def _times(
+    asked: _Asked,
+    timed: "tuple[TimedSide, TimedSide]",
+    failing: _Failing,
+    *,
+    cross: bool,
+    as_json: bool,
+) -> _Shown:
+    from remamber.report.timed_text import timed_json, timed_text
+    from remamber.table.sides import pairs
+    from remamber.table.timed import time_differences
+
+    joined = pairs(*asked.sides)
+    found = time_differences(timed, joined, metrics=asked.metrics, cross_machine=cross)
+    shown = timed_json(asked.names, joined, found) if as_json else timed_text(asked.names, found)
+    return shown, _slower(found, failing)
 
 
 def _limit(text: str) -> _Limit:
@@ -111,37 +182,53 @@ def _limit(text: str) -> _Limit:
     match = _REGRESSION.match(text)
     if match is None:
         raise UserError(
-            f"--fail-on-regression {text}: expected METRIC:POINTS",
-            fix=["--fail-on-regression mIoU:0.5"],
+            f"--fail-on-regression {text}: expected METRIC:BY",
+            fix=["--fail-on-regression mIoU:0.5", "--fail-on-regression latency_p50:3%"],
             slug="bad_limit",
         )
     return _Limit(match[1], float(match[2]))
 
 
-def _known_metrics(names: list[str]) -> list[str]:
+def _require_metrics(names: Sequence[str]) -> None:
     from remamber.metrics import METRICS
     from remamber.registry import unknown
 
     for name in names:
         if name not in METRICS:
             raise unknown("metric", name, METRICS)
-    return list(dict.fromkeys(names))
 
 
-def _failures(
-    found: "list[AccuracyDifference]", fail_on: str | None, limits: list[_Limit]
-) -> list[str]:
-    failing = _FAILING[fail_on] if fail_on else set()
+def _worse(found: "Sequence[AccuracyDifference]", failing: _Failing) -> list[str]:
     said = [
-        f"failed: B is {d.verdict} in {d.split} {d.metric}" for d in found if d.verdict in failing
+        f"failed: B is {d.verdict} in {d.split} {d.metric}"
+        for d in found
+        if d.verdict in failing.verdicts
     ]
-    for limit in limits:
+    for limit in failing.limits:
         said += [
             f"failed: {d.split} {d.metric} is worse by {100 * abs(d.difference):.1f} points, "
-            f"more than {limit.points:g}"
+            f"more than {limit.by:g}"
             for d in found
             if d.metric == limit.metric
             and d.verdict == "worse"
-            and 100 * abs(d.difference) > limit.points
+            and 100 * abs(d.difference) > limit.by
+        ]
+    return said
+
+
+def _slower(found: "Sequence[TimeDifference]", failing: _Failing) -> list[str]:
+    said = [
+        f"failed: B is {d.verdict} in {d.metric} ({d.models[1]}, {d.group})"
+        for d in found
+        if d.verdict in failing.verdicts
+    ]
+    for limit in failing.limits:
+        said += [
+            f"failed: {d.metric} of {d.models[1]} is {100 * (d.ratio.value - 1):.1f} % more, "
+            f"more than {limit.by:g} % ({d.group})"
+            for d in found
+            if d.metric == limit.metric
+            and d.verdict in _WORSE
+            and 100 * (d.ratio.value - 1) > limit.by
         ]
     return said

@@ -21,6 +21,7 @@ from remamber.plan.spec import RunSpec
 from remamber.plan.study import StudyRuns
 from remamber.record.claim import Claimed, Holder, claim, holder_of
 from remamber.record.files import set_aside, write_whole
+from remamber.record.noise import NoiseFloor, read_noise
 from remamber.record.schema import RECORD_VERSION, Record
 
 __all__ = ["Claimed", "Holder", "Store"]
@@ -121,6 +122,10 @@ class Store:
     def arrays_path(self, record: Record) -> Path | None:
         """The npz that the record's figures are drawn from, None if it has none."""
         return self.root / record.run_id / record.arrays if record.arrays else None
+
+    def noise(self, machine: str) -> NoiseFloor | None:
+        """How far equal things seem apart on a machine, None if that was not measured."""
+        return read_noise(self.root, machine)
 
     def claim(self, spec: RunSpec) -> AbstractContextManager[Holder]:
         """Hold the run for the length of a with-block.

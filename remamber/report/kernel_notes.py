@@ -6,7 +6,7 @@ from remamber.record.schema import Record
 from remamber.report import format as fmt
 from remamber.report.document import Section
 from remamber.report.provenance import each, machine_facts
-from remamber.report.timings import mixed_note, unrecorded_note
+from remamber.report.timings import mixed_note, noise_words, unrecorded_note
 from remamber.rounds import LEAST_ROUNDS
 from remamber.table.kernels import KernelResults
 
@@ -56,6 +56,7 @@ def kernel_condition(results: KernelResults) -> str:
         f"{results.subject} scan",
         each(results.records, lambda r: f"torch {r.environment.packages.get('torch', '?')}"),
         f"profile {results.runs.profile}",
+        noise_words(results.noise),
     ]
     return " · ".join(parts)
 

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from remamber.report import format as fmt
+from remamber.report.columns import columns
 from remamber.table.paired import AccuracyDifference
 from remamber.table.sides import Keys, Pair
 
@@ -67,16 +68,8 @@ def _value(value: Keys | str | None) -> str:
 
 
 def _table(differences: Sequence[AccuracyDifference]) -> list[str]:
-    rows = [_HEAD, *(_cells(d) for d in differences)]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(_HEAD))]
     left = (0, 1, len(_HEAD) - 1)
-    return [
-        "  ".join(
-            f"{cell:<{width}}" if i in left else f"{cell:>{width}}"
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]
+    return columns([_HEAD, *(_cells(d) for d in differences)], left=left)
 
 
 def _cells(d: AccuracyDifference) -> tuple[str, ...]:

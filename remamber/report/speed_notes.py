@@ -6,7 +6,7 @@ from remamber.record.schema import Record
 from remamber.report import format as fmt
 from remamber.report.document import Section
 from remamber.report.provenance import each, machine_facts
-from remamber.report.timings import mixed_note, unrecorded_note
+from remamber.report.timings import mixed_note, noise_words, unrecorded_note
 from remamber.rounds import DELTA, LEAST_ROUNDS
 from remamber.table.speed import Group, SpeedResults
 
@@ -23,7 +23,7 @@ def speed_notes(results: SpeedResults) -> tuple[str, ...]:
         " has become steady or the warm-up's cap is reached. Median and p90 are over blocks; a"
         " ratio is the median of the rounds' own ratios, its interval a bootstrap over rounds"
         f" (not given below {LEAST_ROUNDS}). Faster and slower need that interval, a signed-rank"
-        f" test and a difference above {fmt.share(DELTA)}; same needs the interval within that.",
+        f" test and a difference above {_least(results)}; same needs the interval within that.",
         _scope(results),
         _batches(results),
         _accuracy(results),
@@ -56,6 +56,7 @@ def speed_condition(results: SpeedResults) -> str:
         each(records, lambda r: f"{r.environment.scan_backend} scan"),
         each(records, lambda r: f"torch {r.environment.packages.get('torch', '?')}"),
         "random weights and inputs",
+        noise_words(results.noise),
     ]
     return " · ".join(parts)
 
@@ -76,6 +77,14 @@ def speed_provenance(results: SpeedResults) -> tuple[Section, ...]:
         Section(title="Details", lines=said),
     )
     return tuple(section for section in sections if section.lines)
+
+
+def _least(results: SpeedResults) -> str:
+    """The smallest difference that counts, and whose noise it is."""
+    found = max((group.delta for group in results.measured), default=DELTA)
+    if found > DELTA:
+        return f"{fmt.percent(found)} %, this machine's noise"
+    return fmt.share(found)
 
 
 def _disturbed(results: SpeedResults) -> list[str]:

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 from remamber.plan.spec import KernelsSpec
 from remamber.plan.speed import SpeedSpec
 from remamber.plan.study import FigureView, Question, StudyRuns
+from remamber.record.noise import NoiseFloor
 from remamber.record.schema import Record
 from remamber.report import format as fmt
 from remamber.report.data import SCHEMA_VERSION, run_line, table_lines
@@ -101,3 +102,10 @@ def mixed_note(specs: Iterable[KernelsSpec | SpeedSpec], *, what: str) -> str:
         f"Caution: the {what} were measured on different machines, devices or versions of the code;"
         " compare within a row only."
     )
+
+
+def noise_words(noise: NoiseFloor | None) -> str:
+    """What equal things differ by where the times were taken, for the head of a report."""
+    if noise is None:
+        return "noise floor not measured (doctor --self-check)"
+    return f"noise floor {fmt.percent(noise.floor)} % (measured {noise.measured[:10]})"

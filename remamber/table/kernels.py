@@ -7,8 +7,10 @@ from typing import NamedTuple
 
 from remamber.plan.scan_shapes import START_UP
 from remamber.plan.study import KernelAnalysis, StudyRuns
+from remamber.record.noise import NoiseFloor
 from remamber.record.schema import Measurement, Record
 from remamber.rounds import RoundRatio, round_ratio
+from remamber.table.noise import loudest
 from remamber.table.source import RecordSource
 
 PASSES = ("forward", "training")
@@ -116,6 +118,7 @@ class KernelResults:
         start_up: the record of the first calls, None if it was not asked for.
         names: op -> implementations in the order of the analysis.
         unrecorded: runs without a record.
+        noise: what equal things differ by where the times were taken, None if not measured.
     """
 
     analysis: KernelAnalysis
@@ -124,6 +127,7 @@ class KernelResults:
     start_up: Record | None
     names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     unrecorded: tuple[str, ...] = ()
+    noise: NoiseFloor | None = None
 
     @property
     def records(self) -> tuple[Record, ...]:
@@ -195,7 +199,13 @@ def build_kernels(analysis: KernelAnalysis, runs: StudyRuns, source: RecordSourc
         start_up=start_up,
         names=names,
         unrecorded=tuple(run_id for run_id in runs.run_ids if run_id not in by_id),
+        noise=loudest(source.noise(machine) for machine in _machines(shapes)),
     )
+
+
+def _machines(shapes: list[ShapeResults]) -> list[str]:
+    specs = [s.record.spec.kernels for s in shapes if s.record is not None]
+    return list(dict.fromkeys(k.machine for k in specs if k is not None))
 
 
 def _case(run_id: str, record: Record | None) -> str:

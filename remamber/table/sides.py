@@ -15,6 +15,9 @@ from remamber.registry import unknown
 
 Keys = dict[str, Any]
 
+_WHEN_TIMED = frozenset({"speed.machine", "speed.code", "speed.skipped"})
+"""What tells records of one measurement apart that were taken elsewhere or of other code."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Side:
@@ -81,7 +84,7 @@ def pairs(a: Side, b: Side) -> list[Pair]:
     Raises:
         UserError: no variant of one side has its like on the other, or a like is not one.
     """
-    chosen = a.filtered | b.filtered
+    chosen = a.filtered | b.filtered | _WHEN_TIMED
     of_a, of_b = (_by_variant(side, chosen) for side in (a, b))
     if len(of_a) == len(of_b) == 1:
         return [Pair({}, *(next(iter(of.values())) for of in (of_a, of_b)))]

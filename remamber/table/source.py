@@ -7,6 +7,7 @@ from typing import Protocol
 
 from remamber.plan.grid import ROW
 from remamber.plan.study import Analysis, StudyRuns
+from remamber.record.noise import NoiseFloor
 from remamber.record.schema import Record
 from remamber.table.model import CellStatus
 
@@ -20,6 +21,14 @@ class RecordSource(Protocol):
 
     def counts_path(self, record: Record) -> Path | None:
         """The npz with the record's integer counts, None if it has none."""
+        ...
+
+    def arrays_path(self, record: Record) -> Path | None:
+        """The npz that the record's figures are drawn from, None if it has none."""
+        ...
+
+    def noise(self, machine: str) -> NoiseFloor | None:
+        """How far equal things seem apart on a machine, None if that was not measured."""
         ...
 
 
@@ -39,6 +48,14 @@ class ReadOnce:
     def counts_path(self, record: Record) -> Path | None:
         """The npz with the record's integer counts, None if it has none."""
         return self._source.counts_path(record)
+
+    def arrays_path(self, record: Record) -> Path | None:
+        """The npz that the record's figures are drawn from, None if it has none."""
+        return self._source.arrays_path(record)
+
+    def noise(self, machine: str) -> NoiseFloor | None:
+        """How far equal things seem apart on a machine, None if that was not measured."""
+        return self._source.noise(machine)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,11 +7,13 @@ from functools import cached_property
 from remamber.plan.spec import SpeedSpec
 from remamber.plan.speed import model_key, model_labels
 from remamber.plan.study import SpeedAnalysis, StudyRuns
+from remamber.record.noise import NoiseFloor
 from remamber.record.schema import Record
 from remamber.rounds import RoundRatio, Verdict, round_ratio, verdict_of
 from remamber.table.accuracy import Accuracy, accuracy_of
 from remamber.table.growth import Exponent, exponent_of_samples, exponent_of_values
 from remamber.table.model import CellStatus
+from remamber.table.noise import loudest, smallest_difference
 from remamber.table.scan_share import scan_shares
 from remamber.table.source import RecordSource
 
@@ -27,16 +29,23 @@ class Group:
         label: its row.
         settings: what was asked; None if its run left no record.
         record: of the run.
+        noise: what equal things differ by on its machine, None if that was not measured.
     """
 
     label: str
     settings: SpeedSpec | None
     record: Record | None
+    noise: NoiseFloor | None = None
 
     @property
     def ok(self) -> bool:
         """Whether it was measured."""
         return self.record is not None and self.record.status == "ok"
+
+    @property
+    def delta(self) -> float:
+        """The smallest difference that counts, a fraction: not below the machine's noise."""
+        return smallest_difference(self.noise)
 
     @property
     def image_size(self) -> int:
@@ -94,7 +103,7 @@ class Group:
     def verdict(self, key: str, other: str) -> Verdict | None:
         """Whether a model is faster or slower than another; None if one was not timed."""
         ratio = self.ratio(key, other)
-        return verdict_of(ratio) if ratio is not None else None
+        return verdict_of(ratio, delta=self.delta) if ratio is not None else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,6 +135,11 @@ class SpeedResults:
     def measured(self) -> tuple[Group, ...]:
         """The groups that have numbers."""
         return tuple(group for group in self.groups if group.ok)
+
+    @property
+    def noise(self) -> NoiseFloor | None:
+        """What equal things differ by on the machines of the groups, None if not measured."""
+        return loudest(group.noise for group in self.measured)
 
     @property
     def subject(self) -> str | None:
@@ -189,7 +203,8 @@ def build_speed(analysis: SpeedAnalysis, runs: StudyRuns, source: RecordSource) 
             known = model_labels(settings.models)
             labels |= {model_key(m): known[model_key(m)] for m in settings.models}
         label = runs.rows.get(run_id, run_id)
-        groups.append(Group(label=label, settings=settings, record=record))
+        noise = source.noise(settings.machine) if settings is not None else None
+        groups.append(Group(label=label, settings=settings, record=record, noise=noise))
     return SpeedResults(
         analysis=analysis,
         runs=runs,

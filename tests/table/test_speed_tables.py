@@ -14,8 +14,10 @@ from simulated_speed import (
 
 from remamber.plan.spec import ModelSpec, RunSpec, SpeedSpec
 from remamber.plan.speed import model_key
+from remamber.record.noise import NoiseFloor, write_noise
 from remamber.record.schema import Measurement
 from remamber.record.store import Store
+from remamber.rounds import DELTA
 from remamber.table.growth import exponent_of_samples, exponent_of_values
 from remamber.table.speed import build_speed
 from remamber.table.speed_layout import speed_tables
@@ -36,6 +38,43 @@ def test_a_ratio_sees_past_the_drift_that_both_share(results):
     assert ratio.low < ratio.value < ratio.high
     assert group.verdict(SUBJECT, RIVAL) == "faster"
     assert group.verdict(RIVAL, SUBJECT) == "slower"
+
+
+def noisy(store, floor, machine="m"):
+    noise = NoiseFloor(
+        machine=machine,
+        device="cpu",
+        threads=4,
+        trials=10,
+        rounds=20,
+        floor=floor,
+        one_after_other=0.2,
+        false_verdicts=0,
+        false_one_after_other=4,
+        measured="2026-01-02T03:04:05+00:00",
+    )
+    write_noise(store.root, noise)
+
+
+def test_a_difference_within_the_machines_noise_is_none(tmp_path):
+    store, runs = speed_store(tmp_path)
+    apart = seconds_of(RIVAL, 256) / seconds_of(SUBJECT, 256) - 1
+    for floor, verdicts in ((0.5 * apart, ("slower", "faster")), (1.5 * apart, ("same", "same"))):
+        noisy(store, floor)
+        group = build_speed(speed_analysis(), runs, store).groups[0]
+        assert group.delta == floor
+        assert (group.verdict(RIVAL, SUBJECT), group.verdict(SUBJECT, RIVAL)) == verdicts
+
+
+def test_noise_never_lowers_what_counts_and_is_of_one_machine(tmp_path):
+    store, runs = speed_store(tmp_path)
+    assert build_speed(speed_analysis(), runs, store).noise is None
+    noisy(store, 0.9, machine="another")
+    results = build_speed(speed_analysis(), runs, store)
+    assert results.noise is None and results.groups[0].delta == DELTA
+    noisy(store, 0.001)
+    results = build_speed(speed_analysis(), runs, store)
+    assert results.noise.floor == 0.001 and results.groups[0].delta == DELTA
 
 
 def test_the_exponent_of_a_linear_model_is_one(results):

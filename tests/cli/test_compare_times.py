@@ -1,0 +1,73 @@
+"""Command ``compare`` on records of speed: what it prints, and when it fails."""
+
+import json
+
+import pytest
+from simulated_speed import speed_spec, speed_store
+from simulated_study import simulated_study
+
+RUN = speed_spec(256).run_id
+SIDES = (f"{RUN}@remamber", f"{RUN}@lavt")
+
+
+@pytest.fixture
+def compare(bench, tmp_path):
+    speed_store(tmp_path / "runs", (256,))
+
+    def run(*arguments):
+        return bench("compare", *arguments)
+
+    return run
+
+
+def test_two_models_of_a_run_are_compared_by_rounds(compare):
+    said = compare(*SIDES)
+    assert said.status == 0
+    assert "remamber -> lavt, 256 px" in said.out
+    assert "latency_p50" in said.out and "needed_mib" in said.out
+    assert "slower" in said.out
+    assert "paired: both were timed in the same rounds" in said.out
+
+
+def test_json_holds_seconds_bytes_and_the_ratio(compare):
+    content = json.loads(compare(*SIDES, "--json").out)
+    (pair,) = content["pairs"]
+    time, memory = pair["times"]
+    assert time["ratio"] == pytest.approx(time["b"] / time["a"], rel=0.05)
+    assert time["low"] < time["ratio"] < time["high"] and time["verdict"] == "slower"
+    assert memory["low"] is None and memory["p"] is None
+
+
+@pytest.mark.parametrize(
+    ("options", "status"),
+    [
+        (("--fail-on", "worse"), 1),
+        (("--fail-on", "different"), 1),
+        (("--fail-on-regression", "latency_p50:3%"), 1),
+        (("--fail-on-regression", "latency_p50:+3%"), 1),
+        (("--fail-on-regression", "latency_p50:900"), 0),
+    ],
+)
+def test_it_fails_only_as_asked_for(compare, options, status):
+    said = compare(*SIDES, *options)
+    assert said.status == status
+    assert ("failed:" in said.err) == bool(status)
+
+
+def test_faster_is_no_failure_but_a_difference(compare):
+    back = (*reversed(SIDES), "--metric", "latency_p50")
+    assert compare(*back, "--fail-on", "worse").status == 0
+    assert compare(*back, "--fail-on", "different").status == 1
+    assert compare(*back, "--fail-on-regression", "latency_p50:1").status == 0
+
+
+def test_times_are_not_compared_with_accuracy(compare, tmp_path):
+    simulated_study(tmp_path / "runs")
+    said = compare(SIDES[0], "scan_order=channel")
+    assert said.status == 2
+    assert "one side holds times of models" in said.err
+
+
+def test_accuracy_is_no_metric_of_times(compare):
+    said = compare(*SIDES, "--metric", "mIoU")
+    assert said.status == 2 and "latency_p50" in said.err

@@ -96,9 +96,16 @@ def _values(words: Words) -> Iterator[Sequence[str]]:
     for name, option in known.items():
         given = getattr(words, name)
         if not given:
-            yield option.known if words.every else option.usual
+            yield _telling(name, option.known) if words.every else option.usual
         else:
             yield [value for text in given for value in _named(text, option)]
+
+
+def _telling(name: str, known: Sequence[str]) -> Sequence[str]:
+    """Of all that an option can be, what may differ in its cost: of cubes, one order of parts."""
+    if name != "cube":
+        return known
+    return list({frozenset(cube.split("-")): cube for cube in reversed(known)}.values())[::-1]
 
 
 def _named(text: str, option: _Option) -> Sequence[str]:

@@ -9,6 +9,7 @@
 """
 
 import hashlib
+import json
 import logging
 import re
 from contextlib import AbstractContextManager
@@ -168,8 +169,10 @@ class Store:
         name = usual if runs.report in ("", runs.study) else runs.report
         write_whole(self.root / "studies" / f"{name}.json", runs.model_dump_json(indent=1))
 
-    def study_runs(self, study: str | None, profile: str | None = None) -> StudyRuns | None:
-        """The runs of the last invocation, of any study or profile where none is given."""
+    def study_runs(
+        self, study: str | None, profile: str | None = None, *, dataset: str | None = None
+    ) -> StudyRuns | None:
+        """The runs of the last invocation, of any study, profile or data where none is given."""
         paths = (self.root / "studies").glob(f"{study or '*'}-*.json")
         for path in sorted(paths, key=lambda p: p.stat().st_mtime, reverse=True):
             try:
@@ -177,7 +180,11 @@ class Store:
             except ValidationError:
                 _log.warning("%s is damaged and was set aside as %s", path, set_aside(path).name)
                 continue
-            if study in (None, runs.study) and profile in (None, runs.profile):
+            if (
+                study in (None, runs.study)
+                and profile in (None, runs.profile)
+                and (dataset is None or dataset in runs.datasets.values())
+            ):
                 return runs
         return None
 
@@ -188,13 +195,15 @@ class Store:
 def _check(folder: Path) -> _Checked:
     path = folder / _RECORD_NAME
     try:
-        record = Record.model_validate_json(path.read_bytes())
+        content = path.read_bytes()
+        record = Record.model_validate_json(content)
     except (FileNotFoundError, NotADirectoryError):
         return _Checked(None)
     except ValidationError as error:
-        return _Checked(None, path, f"not a readable record ({error.errors()[0]['msg']})")
+        why = f"not a readable record ({error.errors()[0]['msg']})"
+        return _Checked(None, path, _other_version(content) or why)
     if record.record_version != RECORD_VERSION:
-        return _Checked(None, path, f"written as version {record.record_version}")
+        return _Checked(None, path, _other_version(content))
     names = {folder.name, record.run_id}
     if record.digest != record.spec.digest or names != {record.spec.run_id}:
         return _Checked(None, path, "its spec does not have the hash that names it")
@@ -206,6 +215,17 @@ def _check(folder: Path) -> _Checked:
         _check_file(folder, kind, name, stated) for kind, (name, stated) in files.items() if name
     )
     return next((found for found in checked if found is not None), _Checked(record))
+
+
+def _other_version(content: bytes) -> str:
+    """That a record is of another version than this program's; empty if it is not."""
+    try:
+        version = json.loads(content)["record_version"]
+    except (ValueError, KeyError, TypeError):
+        return ""
+    if version == RECORD_VERSION:
+        return ""
+    return f"written as version {version}, this program reads version {RECORD_VERSION}"
 
 
 def _check_file(folder: Path, kind: str, name: str, stated: str | None) -> _Checked | None:

@@ -71,3 +71,12 @@ def test_times_are_not_compared_with_accuracy(compare, tmp_path):
 def test_accuracy_is_no_metric_of_times(compare):
     said = compare(*SIDES, "--metric", "mIoU")
     assert said.status == 2 and "latency_p50" in said.err
+
+
+def test_a_record_of_another_version_is_named_and_not_used(compare, tmp_path):
+    path = tmp_path / "runs" / RUN / "record.json"
+    path.write_text(path.read_text().replace('"record_version": 1', '"record_version": 2'))
+    said = compare(*SIDES)
+    assert said.status == 3
+    assert "written as version 2, this program reads version 1" in said.err
+    assert path.exists(), "comparing changes nothing"

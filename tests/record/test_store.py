@@ -92,6 +92,18 @@ BREAKS = {
 }
 
 
+@pytest.mark.parametrize("fields", ["", ' "colour": "red",'])
+def test_a_record_of_another_version_is_named_as_such(store, caplog, fields):
+    store.write_record(record_of())
+    path = store.folder(SPEC) / "record.json"
+    newer = path.read_text().replace('"record_version": 1,', f'"record_version": 2,{fields}')
+    path.write_text(newer)
+    assert store.records() == []
+    assert "written as version 2, this program reads version 1" in caplog.text
+    assert store.find(SPEC) is None
+    assert (store.folder(SPEC) / "record.json.damaged").read_text() == newer
+
+
 @pytest.mark.parametrize("kind", BREAKS)
 def test_a_damaged_record_is_named_set_aside_and_not_reused(store, caplog, kind):
     store.write_record(record_of(), counts=b"npz")

@@ -85,7 +85,7 @@ def test_core_dependencies_are_imported_somewhere():
     """Each dependency earns its place; one that nothing imports is a mistake."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     names = [re.split(r"[<>=\[]", d)[0] for d in project["dependencies"]]
-    modules = {"pillow": "PIL"}
+    modules = {"pillow": "PIL", "scikit-learn": "sklearn"}
     text = "\n".join(p.read_text() for p in SOURCES)
     for name in names:
         module = modules.get(name, name.replace("-", "_"))

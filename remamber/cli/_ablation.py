@@ -12,12 +12,14 @@ from remamber.cli._execution import (
     tell_commands,
     telling,
 )
+from remamber.cli._mask_examples import with_examples
 from remamber.cli._plan_view import plan_document, plan_text
 from remamber.cli._settings import Settings
 from remamber.cli._streams import Streams
 from remamber.cli._study import Study, with_steps
 from remamber.cli._study_data import with_data
-from remamber.errors import ExitCode
+from remamber.cli._trained import on_other_data, weights_files
+from remamber.errors import ExitCode, UserError
 from remamber.launch import (
     Errand,
     Plan,
@@ -35,6 +37,7 @@ def ablation(study: Study, wish: Wish, *, settings: Settings, streams: Streams) 
     Raises:
         UserError: whatever keeps it from starting; a failed run is a row, not an error.
     """
+    _require_training(study, wish)
     launch = launcher_for(wish, settings)
     study = with_data(
         study,
@@ -43,6 +46,12 @@ def ablation(study: Study, wish: Wish, *, settings: Settings, streams: Streams) 
         on_progress=telling(streams),
         download=settings.download,
     )
+    for line in on_other_data(study.specs, study.trained):
+        streams.insist(f"warning: {line}")
+    study = with_examples(study, Store(settings.store))
+    for line in on_other_data(study.specs, study.trained):
+        streams.insist(f"warning: {line}")
+    study = with_examples(study, Store(settings.store))
     errand = _errand(study, wish, settings)
     study, errand, plan = _planned(study, errand, wish, streams)
     if wish.dry_run:
@@ -62,6 +71,16 @@ def ablation(study: Study, wish: Wish, *, settings: Settings, streams: Streams) 
     return conclude(study, runs, outcomes, wish, settings=settings, streams=streams)
 
 
+def _require_training(study: Study, wish: Wish) -> None:
+    """Raise a UserError if a time is to be filled by a study that trains nothing."""
+    if wish.budget_s is not None and study.trained:
+        raise UserError(
+            f"--budget chooses training steps, and study '{study.name}' looks at trained weights",
+            fix=["leave --budget out"],
+            slug="nothing_to_train",
+        )
+
+
 def _errand(study: Study, wish: Wish, settings: Settings) -> Errand:
     profile = study.experiment.profiles[study.choices.profile]
     jobs = wish.jobs or profile.jobs
@@ -75,6 +94,7 @@ def _errand(study: Study, wish: Wish, settings: Settings) -> Errand:
         threads=settings.threads or profile.threads or max(1, usable_cores() // jobs),
         jobs=jobs,
         fail_fast=wish.fail_fast,
+        weights=weights_files(study.trained),
     )
 
 

@@ -7,7 +7,10 @@ from typing import Annotated, Any, TypeVar
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from remamber.cli._examples import EXAMPLES, EXIT_CODES
 from remamber.cli.ablate import ablate
+from remamber.cli.attention import attention
+from remamber.cli.claims import claims
 from remamber.cli.compare import compare
 from remamber.cli.data_check import data_check
 from remamber.cli.data_convert import data_convert
@@ -17,7 +20,10 @@ from remamber.cli.doctor import doctor
 from remamber.cli.evaluate import evaluate
 from remamber.cli.flops import flops
 from remamber.cli.listing import list_entries
+from remamber.cli.masks import masks
 from remamber.cli.new import new
+from remamber.cli.pca import pca
+from remamber.cli.power import power
 from remamber.cli.report import report
 from remamber.cli.speed import speed
 from remamber.cli.weights import weights
@@ -33,110 +39,6 @@ Start here:
   remamber-bench data list               real data: what to fetch, and how
   remamber-bench doctor                  what this machine can run
 """
-
-_EXIT_CODES = """
-
-\b
-Exit codes:
-  0 done    1 a check fails              2 usage or configuration
-  3 data or another need is missing      4 some rows failed, report written
-  6 damaged input
-  70 internal error                     130 interrupted, resumable
-"""
-
-_EXAMPLES = {
-    "ablate": """\b
-Examples:
-  remamber-bench ablate scans
-  remamber-bench ablate all --seeds 0,1,2 --budget 3h
-  remamber-bench ablate scans --data refcoco --data-root DIR --profile quick
-""",
-    "evaluate": """\b
-Examples:
-  remamber-bench evaluate runs/RUN --split testA --protocol lavt
-  remamber-bench evaluate best.pth --data refcoco --data-root DIR --limit 200
-  remamber-bench evaluate RUN --protocol lavt --per-expression counts.csv
-""",
-    "speed": """\b
-Examples:
-  remamber-bench speed --res 256 --against lavt
-  remamber-bench speed --sweep 256-1024 --dtype bf16 --batch 8
-  remamber-bench speed --kernels --only s1_480 --only mamba
-""",
-    "flops": """\b
-Examples:
-  remamber-bench flops --res 256,512,1024
-  remamber-bench flops --model lavt --by part
-  remamber-bench flops --scan-order all --decoder mamba --res 480 --json
-""",
-    "data": """\b
-Examples:
-  remamber-bench data list
-  remamber-bench data list --explain refcoco
-  remamber-bench data convert data/refcoco --to data
-""",
-    "data list": """\b
-Examples:
-  remamber-bench data list --data-root DIR
-  remamber-bench data list --explain refcoco
-  remamber-bench data list --json
-""",
-    "data check": """\b
-Examples:
-  remamber-bench data check synth-refcocog
-  remamber-bench data check refcoco --data-root DIR --size 256
-  remamber-bench data check synth-refcoco+ --card card.html
-""",
-    "data convert": """\b
-Examples:
-  remamber-bench data convert DIR/refcoco --to DIR
-  remamber-bench data convert lmdb/refcoco --to DIR --split-by unc
-  remamber-bench data convert parquet/ --to DIR --name refcoco --split-by unc
-""",
-    "data synth": """\b
-Examples:
-  remamber-bench data synth synth-refcocog --out DIR
-  remamber-bench data synth synth-refcoco --difficulty hard --out DIR
-  remamber-bench data synth synth-refcoco+ --size 256 --format jpg --out DIR
-""",
-    "compare": """\b
-Examples:
-  remamber-bench compare scan_order=spatial scan_order=parallel
-  remamber-bench compare runs other/runs --fail-on-regression mIoU:0.5
-  remamber-bench compare RUN RUN --metric oIoU --split testA --json
-""",
-    "report": """\b
-Examples:
-  remamber-bench report scans --open
-  remamber-bench report scans --format md,csv --out paper/
-  remamber-bench report scans --store other/runs --json
-""",
-    "weights": """\b
-Examples:
-  remamber-bench weights check vssm_base_0229_ckpt_epoch_237.pth
-  remamber-bench weights convert best_checkpoint.pth --out best.safetensors
-  remamber-bench weights check best.safetensors --json
-""",
-    "new": """\b
-Examples:
-  remamber-bench new fusion my-fusion
-  remamber-bench new fusion my-fusion --to src/mypackage
-  remamber-bench new fusion my-fusion --quiet
-""",
-    "list": """\b
-Examples:
-  remamber-bench list studies
-  remamber-bench list scans
-  remamber-bench list runs --json
-""",
-    "doctor": """\b
-Examples:
-  remamber-bench doctor
-  remamber-bench doctor --data-root DIR
-  remamber-bench doctor --json > bug-report.json
-""",
-}
-
 
 _GROUPS = {
     "data": """Data sets: what to fetch, whether it is whole, one fast layout for all.
@@ -156,7 +58,12 @@ _COMMANDS: dict[str, Callable[..., int] | _Commands] = {
     "evaluate": evaluate,
     "speed": speed,
     "flops": flops,
+    "pca": pca,
+    "attention": attention,
+    "masks": masks,
     "compare": compare,
+    "power": power,
+    "claims": claims,
     "report": report,
     "data": {
         "list": data_list,
@@ -252,7 +159,7 @@ def build_app() -> typer.Typer:
     )
     app.callback(help=_HELP)(_program)
     for name, found in _COMMANDS.items():
-        epilog = _EXAMPLES[name] + _EXIT_CODES
+        epilog = EXAMPLES[name] + EXIT_CODES
         if isinstance(found, dict):
             app.add_typer(_group(name, found), name=name, help=_GROUPS[name], epilog=epilog)
         else:
@@ -263,7 +170,7 @@ def build_app() -> typer.Typer:
 def _group(name: str, commands: _Commands) -> typer.Typer:
     group = typer.Typer(cls=_Group)
     for word, function in commands.items():
-        epilog = _EXAMPLES[f"{name} {word}"] + _EXIT_CODES
+        epilog = EXAMPLES[f"{name} {word}"] + EXIT_CODES
         group.command(word, cls=_Command, epilog=epilog)(function)
     return group
 

@@ -5,9 +5,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from remamber.cli._study import ABLATIONS, ALL, Study, choose_profile, load_study, united
+from remamber.cli._trained import trained_rows
 from remamber.errors import UserError
 from remamber.plan.strict_toml import merge, parse_override
-from remamber.plan.study import Choices
+from remamber.plan.study import Choices, find_study, load_experiment
+from remamber.plan.trained import TrainedRun
+from remamber.record.store import Store
 from remamber.registry import DATASETS
 
 
@@ -31,16 +34,19 @@ class Words(NamedTuple):
         return cls(**same, only=only, overrides=overrides)
 
 
-def chosen_study(name: str, words: Words, *, root: Path | None) -> Study:
+def chosen_study(
+    name: str, words: Words, *, root: Path | None, store: Store | None = None
+) -> Study:
     """The study as the command line wants it, not yet bound to data.
 
     Args:
         name: a shipped study, ``all``, or a path that ends in ``.toml``.
         words: the options.
         root: the data root, which decides the default profile.
+        store: where the weights are that a study of trained weights looks at.
 
     Raises:
-        UserError: an unknown name or key, or a bad value.
+        UserError: an unknown name or key, a bad value, or no weights to look at.
     """
     if name == ALL:
         return united([chosen_study(part, _for_all(words), root=root) for part in ABLATIONS])
@@ -52,7 +58,13 @@ def chosen_study(name: str, words: Words, *, root: Path | None) -> Study:
         only=words.only,
         overrides=overrides_of(words),
     )
-    study = load_study(name, choices)
+    wanted = load_experiment(find_study(name)).trained
+    trained: list[TrainedRun] = []
+    if wanted is not None and store is not None:
+        trained = trained_rows(
+            wanted, store, profile=choices.profile, dataset=words.data, seeds=choices.seeds
+        )
+    study = load_study(name, choices, trained=trained)
     for spec in study.specs:
         if spec.kernels is not None or spec.speed is not None:
             how = "--kernels" if spec.kernels is not None else f"--study {study.name}"

@@ -43,6 +43,14 @@ SingleFile = Annotated[
         "--single-file", help="HTML with plotly.js inside (5 MB).", rich_help_panel=OUTPUT
     ),
 ]
+Slices = Annotated[
+    bool,
+    typer.Option(
+        "--slices",
+        help="Show slices too: by length, needs, target's size.",
+        rich_help_panel=OUTPUT,
+    ),
+]
 Display = Annotated[
     str,
     typer.Option(

@@ -29,6 +29,7 @@ def plan_text(study: Study, plan: Plan, settings: Settings, *, errand: Errand, t
     head = [
         f"{study.title} - profile {profile}{summary}",
         *(line for data in study.datasets for line in _data_lines(study, data)),
+        *_weights_lines(study),
         f"  store   {settings.store}",
         *(f"  report  {settings.out / part.report}.md" for part in study.parts or (study,)),
         "",
@@ -48,11 +49,14 @@ def _summary(study: Study, plan: Plan, *, errand: Errand, timed: bool) -> str:
     if reused == len(rows):
         return text
     text += f"; {len(rows) - reused} to do"
+    if plan.seconds is None and study.trained:
+        return f"{text}, time not known yet"
     if plan.seconds is None:
         why = "not known, as not every model could be timed"
         return f"{text}, time {why if timed else 'not known yet (--dry-run measures it)'}"
     sources = {row.cost.source for row in rows if row.cost is not None}
-    basis = "earlier runs" if sources == {"records"} else "a few timed steps"
+    known = study.trained or sources == {"records"}
+    basis = "earlier runs" if known else "a few timed steps"
     threads = errand.threads or usable_cores()
     crew = f"{threads} thread{'s' if threads > 1 else ''} each"
     beside = f", {errand.jobs} side by side" if errand.jobs > 1 else ""
@@ -81,6 +85,7 @@ def plan_document(study: Study, plan: Plan, settings: Settings) -> dict[str, Any
                 "run_id": row.spec.run_id,
                 "label": study.label(row.spec),
                 "seed": row.spec.seed,
+                "weights": row.spec.weights.sha256 if row.spec.weights is not None else None,
                 "state": row.state,
                 "steps": row.steps,
                 "parameters": row.cost.parameters if row.cost is not None else None,
@@ -93,11 +98,25 @@ def plan_document(study: Study, plan: Plan, settings: Settings) -> dict[str, Any
 
 
 def _data_lines(study: Study, data: DataSpec) -> list[str]:
-    size = study.sizes.get(data, {}).get(data.train_split)
+    sizes = study.sizes.get(data, {})
+    size = sizes.get(data.train_split)
     counted = f", {size.refs:,} refs, {size.expressions:,} expressions to train on" if size else ""
+    if study.trained:
+        looked_at = (f"{name} {sizes[name].expressions:,}" for name in data.splits if name in sizes)
+        counted = f", expressions: {', '.join(looked_at)}"
     return [
         f"  data    {data.name} at {data.image_size} px{counted}",
         f"          {study.locations.get(data)}",
+    ]
+
+
+def _weights_lines(study: Study) -> list[str]:
+    """The runs whose weights are looked at, by row."""
+    names = {run.run_id or str(run.path): run.label for run in study.trained}
+    heads = ("weights", *[""] * len(names))
+    return [
+        f"  {head:<7} {label}: {name}"
+        for head, (name, label) in zip(heads, names.items(), strict=False)
     ]
 
 

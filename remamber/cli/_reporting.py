@@ -67,7 +67,12 @@ def _other_command(folder: Path, runs: StudyRuns) -> str:
 
 
 def show(
-    rendered: "dict[str, Rendered]", streams: Streams, *, as_json: bool, open_page: bool
+    rendered: "dict[str, Rendered]",
+    streams: Streams,
+    *,
+    as_json: bool,
+    open_page: bool,
+    slices: bool = False,
 ) -> None:
     """The tables, or one document, on stdout; where the files are on stderr.
 
@@ -76,6 +81,7 @@ def show(
         streams: where to write.
         as_json: the document.
         open_page: open the (first) page in a browser.
+        slices: show the tables of slices too.
     """
     documents = {name: report.results for name, report in rendered.items()}
     if as_json:
@@ -83,7 +89,9 @@ def show(
         document = several if len(documents) > 1 else next(iter(documents.values()))
         streams.result(json.dumps(document, indent=1))
     else:
-        tables = [r.terminal(streams.color, streams.width) for r in rendered.values()]
+        tables = [
+            r.terminal(streams.color, streams.width, slices=slices) for r in rendered.values()
+        ]
         streams.result("\n\n".join(tables))
     for report in rendered.values():
         for kind in ("md", "html", "csv", "json"):

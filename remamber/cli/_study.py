@@ -3,27 +3,24 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from remamber.plan.grid import ROW
+from remamber.plan.question import KINDS, Analysis, Question, TableView, load_question
 from remamber.plan.spec import DataSpec, ModelSpec, RunSpec
 from remamber.plan.strict_toml import merge
 from remamber.plan.study import (
     PAPER,
     QUICK,
-    Analysis,
     Choices,
     Experiment,
-    KernelAnalysis,
-    SpeedAnalysis,
     StudyRuns,
-    TableView,
     find_study,
     load_experiment,
-    load_question,
     planned_runs,
     studies_folder,
 )
+from remamber.plan.trained import TrainedRun
 from remamber.registry import unknown
 
 if TYPE_CHECKING:
@@ -48,6 +45,9 @@ class Study:
         bounds: the runs that measure what each data set allows, if the profile wants them.
         sizes: of every split of every data set.
         locations: where each data set is.
+        looked_at: of each run, the row whose weights it looks at, in a study of trained weights.
+        trained: those weights.
+        stem: of the report's files, where it is not the usual one.
         parts: the studies whose runs these are, where they are several.
     """
 
@@ -60,6 +60,9 @@ class Study:
     bounds: tuple[RunSpec, ...] = ()
     sizes: "Sizes" = field(default_factory=dict)
     locations: dict[DataSpec, Path] = field(default_factory=dict)
+    looked_at: tuple[str, ...] = ()
+    trained: tuple[TrainedRun, ...] = ()
+    stem: str = ""
     parts: "tuple[Study, ...]" = ()
 
     @property
@@ -82,15 +85,33 @@ class Study:
     @property
     def report(self) -> str:
         """Stem of the report's files; runs on other data or at another scale have their own."""
+        if self.stem:
+            return self.stem
+        if self.trained:
+            return "-".join([self.name, *self._trained_words()])
         own = planned_runs(
             self.experiment, Choices(profile=self.choices.profile), origin=str(self.path)
         )
         usual = self.choices.profile == next(iter(self.experiment.profiles))
         words = [] if usual else [self.choices.profile]
-        data = dict.fromkeys(map(_data_words, self.specs))
-        if data.keys() != {_data_words(run.spec) for run in own}:
+        data = dict.fromkeys(_data_words(spec.data) for spec in self.specs)
+        if data.keys() != {_data_words(run.spec.data) for run in own}:
             words += data
         return "-".join([self.name, *words])
+
+    def _trained_words(self) -> list[str]:
+        """What tells the report from that of the usual weights: profile, and the data.
+
+        Which data are usual, the weights' own study says.
+        """
+        wanted = self.experiment.trained
+        usual = load_experiment(find_study(wanted.study)) if wanted is not None else self.experiment
+        profile = self.choices.profile
+        words = [] if profile == next(iter(usual.profiles)) else [profile]
+        own = planned_runs(usual, Choices(profile=profile), origin=str(self.path))
+        known = {_data_words(run.spec.data) for run in own}
+        data = dict.fromkeys(_data_words(run.data) for run in self.trained)
+        return [*words, *data] if data.keys() != known else words
 
     def label(self, spec: RunSpec) -> str:
         """What a run is called: its row, and data set and seed where there are several."""
@@ -113,24 +134,41 @@ class Study:
             profile=self.choices.profile,
             report=self.report,
             run_ids=tuple(spec.run_id for spec in self.specs),
-            rows={s.run_id: row for s, row in zip(self.specs, self.rows, strict=True)},
+            rows=self._by_run(self.rows),
+            trained=self._by_run(self.looked_at) if self.trained else {},
             datasets={spec.run_id: spec.data.name for spec in self.all_specs},
             bounds_ids=tuple(spec.run_id for spec in self.bounds),
             command=command,
         )
 
+    def _by_run(self, words: Sequence[str]) -> dict[str, str]:
+        return {spec.run_id: word for spec, word in zip(self.specs, words, strict=True)}
 
-def load_study(name: str, choices: Choices) -> Study:
+
+def load_study(name: str, choices: Choices, *, trained: Sequence[TrainedRun] = ()) -> Study:
     """Read a study and expand it.
+
+    Args:
+        name: a shipped study's, or an experiment's path.
+        choices: what the command line chose.
+        trained: the weights that a study of trained weights looks at.
 
     Raises:
         UserError: unknown study, profile, filter or key, or a bad value.
     """
     path = find_study(name)
     experiment = load_experiment(path)
-    runs = planned_runs(experiment, choices, origin=str(path))
-    specs, rows = tuple(run.spec for run in runs), tuple(run.row for run in runs)
-    return Study(path.stem, path, experiment, choices, specs, rows)
+    runs = planned_runs(experiment, choices, origin=str(path), trained=trained)
+    return Study(
+        path.stem,
+        path,
+        experiment,
+        choices,
+        specs=tuple(run.spec for run in runs),
+        rows=tuple(run.row for run in runs),
+        looked_at=tuple(run.trained for run in runs),
+        trained=tuple(run for run in trained if run.weights in {r.spec.weights for r in runs}),
+    )
 
 
 def united(parts: Sequence[Study]) -> Study:
@@ -168,8 +206,8 @@ def with_steps(study: Study, steps: int) -> Study:
     return replace(study, choices=choices, specs=specs)
 
 
-def find_analysis(name: str) -> Analysis | KernelAnalysis | SpeedAnalysis:
-    """The question that goes with a study; a plain table where it has no analysis file.
+def find_analysis(name: str) -> Question:
+    """The question that goes with a study; a plain one where it has no analysis file.
 
     Raises:
         UserError: unknown study, or a bad analysis file.
@@ -187,17 +225,16 @@ def find_analysis(name: str) -> Analysis | KernelAnalysis | SpeedAnalysis:
     experiment = load_experiment(path)
     profile = next(iter(experiment.profiles))
     first = planned_runs(experiment, Choices(profile=profile), origin=str(path))[0].spec
-    return Analysis(
-        title=experiment.title,
-        paper=experiment.paper,
-        experiment=path.stem,
-        question=experiment.title,
-        table=TableView(
-            rows=ROW,
-            splits=first.data.splits,
-            lead=(first.data.splits[0], "mIoU"),
-        ),
-    )
+    words: dict[str, Any] = {
+        "title": experiment.title,
+        "paper": experiment.paper,
+        "experiment": path.stem,
+        "question": experiment.title,
+    }
+    if experiment.trained is not None and first.task in KINDS:
+        return KINDS[first.task].model_validate({**words, first.task: {}})
+    splits = first.data.splits
+    return Analysis(**words, table=TableView(rows=ROW, splits=splits, lead=(splits[0], "mIoU")))
 
 
 def require_profile(name: str, profile: str) -> None:
@@ -224,6 +261,6 @@ def choose_profile(name: str, *, given: str | None, data: str | None, root: Path
     return wanted if wanted in known else next(iter(known))
 
 
-def _data_words(spec: RunSpec) -> str:
+def _data_words(data: DataSpec) -> str:
     """A data set as a report's name says it."""
-    return "-".join(filter(None, (spec.data.name, spec.data.preset)))
+    return "-".join(filter(None, (data.name, data.preset)))

@@ -57,7 +57,8 @@ def with_data(
 
     place = DataPlace(root=root, workers=workers, on_progress=on_progress)
     missing: list[UserError] = []
-    models = [spec.model for spec in study.specs]
+    # Weights that were trained here bring their text encoder, and started from what they did.
+    models = [spec.model for spec in study.specs if not _brings_all(spec)]
     texts = _each(
         (model.text for model in models),
         lambda text: with_fingerprint(text, root, download=download),
@@ -117,6 +118,10 @@ def _together(errors: list[UserError], more: list[str]) -> UserError:
     )
 
 
+def _brings_all(spec: RunSpec) -> bool:
+    return spec.weights is not None and spec.weights.holds == "model"
+
+
 def _bound(study: Study, found: Found) -> Study:
     from remamber.datasets import split_sizes
 
@@ -127,7 +132,10 @@ def _bound(study: Study, found: Found) -> Study:
     wanted = study.experiment.profiles[study.choices.profile].bounds
     return replace(
         study,
-        specs=tuple(stamp(s, stamped[s.data], found.model(s.model)) for s in study.specs),
+        specs=tuple(
+            stamp(s, stamped[s.data], s.model if _brings_all(s) else found.model(s.model))
+            for s in study.specs
+        ),
         bounds=tuple(RunSpec(task="bounds", data=d) for d in stamped.values()) if wanted else (),
         sizes={
             stamped[data]: split_sizes(

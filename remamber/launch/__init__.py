@@ -49,6 +49,7 @@ class Errand:
         fail_fast: start no further run after a failure.
         on_event: told of every event of every run.
         runner: the command that runs one request from its standard input.
+        weights: sha256 -> the file, of all weights that runs look at.
     """
 
     specs: tuple[RunSpec, ...]
@@ -63,6 +64,7 @@ class Errand:
     fail_fast: bool = False
     on_event: OnEvent = field(default=lambda number, event: None)
     runner: tuple[str, ...] = field(default_factory=lambda: RUNNER)
+    weights: Mapping[str, Path] = field(default_factory=dict)
 
 
 class Outcome(NamedTuple):
@@ -139,7 +141,8 @@ class Plan:
     @property
     def seconds(self) -> float | None:
         """Estimated time until the last run ends; None where a part is not known."""
-        seconds = [row.seconds for row in self.rows if row.spec.train is not None]
+        models = [row for row in self.rows if row.spec.train or row.spec.weights]
+        seconds = [row.seconds for row in models]
         known = [s for s in seconds if s is not None]
         return makespan(known, self.jobs) if len(known) == len(seconds) else None
 

@@ -31,6 +31,7 @@ _log = logging.getLogger(__name__)
 
 def request(spec: RunSpec, errand: Errand, *, action: str = "run") -> dict[str, Any]:
     """What the runner reads from its standard input."""
+    weights = errand.weights.get(spec.weights.sha256) if spec.weights is not None else None
     return {
         "action": action,
         "spec": spec.model_dump(mode="json"),
@@ -44,6 +45,7 @@ def request(spec: RunSpec, errand: Errand, *, action: str = "run") -> dict[str, 
         "command": errand.command,
         "threads": errand.threads,
         "jobs": errand.jobs,
+        "weights": str(weights) if weights is not None else None,
     }
 
 

@@ -52,6 +52,32 @@ def known_costs(errand: Errand) -> dict[str, Cost]:
     return found
 
 
+def look_seconds(errand: Errand) -> dict[str, float]:
+    """By ``look_key``, what runs on trained weights took on this machine: medians of records."""
+    wanted = {look_key(spec) for spec in errand.specs if spec.weights is not None}
+    took: dict[str, list[float]] = {}
+    for record in errand.store.records() if wanted else ():
+        made = (record.environment.cpu, record.environment.cores)
+        if record.status != "ok" or made != (cpu_model(), usable_cores()):
+            continue
+        key = look_key(record.spec)
+        if key in wanted and record.spec.weights is not None:
+            took.setdefault(key, []).append(record.wall_s)
+    return {key: median(seconds) for key, seconds in took.items()}
+
+
+def look_key(spec: RunSpec) -> str:
+    """What decides the time of a run on trained weights: its task, data and sizes, not whose."""
+    fusion = spec.model.fusion.model_copy(update={"scan_order": "", "options": {}})
+    alike = {
+        "seed": 0,
+        "weights": None,
+        "model": spec.model.model_copy(update={"fusion": fusion}),
+        "data": spec.data.model_copy(update={"fingerprint": ""}),
+    }
+    return spec.model_copy(update=alike).model_dump_json()
+
+
 def timed_costs(
     errand: Errand, known: dict[str, Cost], *, on_timing: OnTiming = lambda done, total: None
 ) -> dict[str, Cost]:

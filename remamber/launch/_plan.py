@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from remamber.errors import UserError
 from remamber.launch import Cost, Errand, Plan, PlanRow, RowState, Sizes, makespan
-from remamber.launch._costs import cost_key, read_notebook, remember
+from remamber.launch._costs import cost_key, look_key, look_seconds, read_notebook, remember
 from remamber.plan.spec import RunSpec
 
 FORWARD_SHARE = 1 / 3
@@ -27,11 +27,15 @@ def make_plan(errand: Errand, costs: dict[str, Cost], *, sizes: Sizes, fresh: bo
         fresh: nothing would be reused.
     """
     rows = []
+    looks = look_seconds(errand)
     for spec in errand.specs:
         state: RowState = "to do" if fresh else _state(spec, errand)
         cost = costs.get(cost_key(spec, errand)) if spec.task == "train" else None
         steps = steps_of(spec, sizes)
-        rows.append(PlanRow(spec, state, steps, cost, _seconds(spec, state, cost, sizes)))
+        seconds = _seconds(spec, state, cost, sizes)
+        if spec.weights is not None and state != "reused":
+            seconds = looks.get(look_key(spec))
+        rows.append(PlanRow(spec, state, steps, cost, seconds))
     return Plan(tuple(rows), sizes, errand.jobs)
 
 

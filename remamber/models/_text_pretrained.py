@@ -69,6 +69,13 @@ class PretrainedTokenizer:
             sum(map(len, whole)),
         )
 
+    def words_of(self, text: str) -> tuple[tuple[str, ...], tuple[int, ...]]:
+        """The words that were not cut off, and of each token the place of its word, or -1."""
+        given = self._tokenizer(text, padding="max_length", truncation=True, max_length=self.length)
+        places = tuple(-1 if place is None else place for place in given.word_ids())
+        spans = [given.word_to_chars(place) for place in range(max(places) + 1)]
+        return tuple(text[span.start : span.end] for span in spans), places
+
     def _unknown(self, pieces: Sequence[int]) -> int:
         """CLIP's bytes know every word; its "unknown" is the end token."""
         unknown = self._tokenizer.unk_token_id

@@ -37,15 +37,22 @@ class Cell(NamedTuple):
     @property
     def row(self) -> str:
         """Name of the table's row: its place on every axis but that of the data sets."""
-        return " ".join(value for key, value in self.place.items() if key != DATASET)
+        return " ".join(v for key, v in self.place.items() if key != DATASET and v)
 
 
 def grid_axes(grid: Mapping[str, Iterable[Any]], *, origin: str) -> list[Axis]:
-    """An axis for every dotted key of a grid."""
+    """An axis for every dotted key of a grid; ``trained = false`` is called ``not-trained``."""
     return [
-        Axis(key, {str(value): (f"{origin} [grid]", nested(key, value)) for value in values})
+        Axis(key, {_name(key, v): (f"{origin} [grid]", nested(key, v)) for v in values})
         for key, values in grid.items()
     ]
+
+
+def _name(key: str, value: object) -> str:
+    if not isinstance(value, bool):
+        return str(value)
+    word = key.rpartition(".")[2].replace("_", "-")
+    return word if value else f"not-{word}"
 
 
 def require_free(

@@ -9,10 +9,11 @@ from remamber.registry import FUSIONS
 
 
 class PlannedRun(NamedTuple):
-    """A run of a study, and the name of its table's row."""
+    """A run of a study, the name of its table's row, and the trained row in it, if there is one."""
 
     spec: RunSpec
     row: str
+    trained: str = ""
 
 
 def with_options(runs: Sequence[PlannedRun]) -> list[PlannedRun]:
@@ -25,13 +26,13 @@ def with_options(runs: Sequence[PlannedRun]) -> list[PlannedRun]:
     """
     fused = dict.fromkeys(r.spec.model.fusion.name for r in runs if r.spec.model.fused)
     declared = {name: FUSIONS.options(name) for name in fused}
-    return [PlannedRun(_resolved(run.spec, declared), run.row) for run in runs]
+    return [run._replace(spec=_resolved(run.spec, declared)) for run in runs]
 
 
 def each_once(runs: Sequence[PlannedRun]) -> list[PlannedRun]:
     """The first of several rows keeps a run that they share."""
-    rows = {run.spec: run.row for run in reversed(runs)}
-    return [PlannedRun(spec, rows[spec]) for spec in dict.fromkeys(run.spec for run in runs)]
+    first = {run.spec: run for run in reversed(runs)}
+    return [first[spec] for spec in dict.fromkeys(run.spec for run in runs)]
 
 
 def _resolved(spec: RunSpec, declared: dict[str, Declared]) -> RunSpec:

@@ -1,5 +1,6 @@
-"""A study: what to run (``experiments/``) and what to ask of the records (``analysis/``)."""
+"""A study: the runs that a file of ``experiments/`` describes, and those of an invocation."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -7,13 +8,19 @@ from pydantic import Field, model_validator
 
 from remamber.errors import UserError
 from remamber.plan.data_splits import splits_layer
-from remamber.plan.grid import cells, dataset_axis, grid_axes, require_free, row_axis
+from remamber.plan.grid import Cell, cells, dataset_axis, grid_axes, require_free, row_axis
 from remamber.plan.planned import PlannedRun, each_once, with_options
 from remamber.plan.scan_shapes import require_case
-from remamber.plan.sota import SotaView
 from remamber.plan.spec import Positive, RunSpec, Strict
-from remamber.plan.speed import SpeedView
-from remamber.plan.strict_toml import merge, read_toml, validate
+from remamber.plan.strict_toml import Layer, merge, read_toml, validate
+from remamber.plan.trained import (
+    TRAINED,
+    TrainedRows,
+    TrainedRun,
+    reading_one_split,
+    require_not_decided,
+    trained_axis,
+)
 from remamber.plan.unread_fields import require_read, require_read_by_task
 from remamber.registry import FUSIONS, MODELS, SCAN_ORDERS, TASKS, unknown
 
@@ -47,88 +54,17 @@ class Experiment(Strict):
     """One file of ``experiments/``: a base run and its rows.
 
     A row is a name that sets several keys (``rows``), a combination of values of dotted keys
-    (``grid``), or each of the first with each of the second.
+    (``grid``), or each of the first with each of the second. With ``trained`` each of them is
+    done with the weights of each of those rows; then there need be no others.
     """
 
     title: str
     paper: str
+    trained: TrainedRows | None = None
     run: dict[str, Any] = {}
     rows: dict[str, dict[str, Any]] = {}
     grid: dict[str, Annotated[tuple[str | int | float | bool, ...], Field(min_length=1)]] = {}
     profiles: dict[str, Profile]
-
-
-class TableView(Strict):
-    """Which records make rows, which splits and metrics make columns.
-
-    ``rows`` is a dotted key of the spec, or ``row`` for the study's own names of its rows;
-    ``labels`` gives them the paper's names;
-    ``lead`` is the column (split, metric) that the verdict is read from.
-    """
-
-    rows: str
-    labels: dict[str, str] = {}
-    splits: tuple[str, ...] = ("val", "testA", "testB")
-    metrics: tuple[str, ...] = ("mIoU", "oIoU", "Pr@50", "Pr@70")
-    lead: tuple[str, str] = ("val", "mIoU")
-
-
-class FigureView(Strict):
-    """One figure of a report: an entry of the figure shelf and what it shows."""
-
-    kind: str
-    title: str
-    split: str = "val"
-    metric: str = "mIoU"
-
-
-class Question(Strict):
-    """What every file of ``analysis/`` holds, whatever is measured."""
-
-    title: str
-    paper: str
-    experiment: str
-    question: str
-    figure: tuple[FigureView, ...] = ()
-
-
-class Analysis(Question):
-    """The question of a study of accuracy; ``sota`` adds a table of published systems."""
-
-    published: str | None = None
-    published_dataset: str | None = None
-    table: TableView
-    sota: SotaView | None = None
-
-
-class KernelsView(Strict):
-    """How a report of kernel times is laid out.
-
-    ``baselines`` and ``peers`` are implementations: those that the scan in use is compared with
-    by name, the first of them in the verdict and the figures too, and those of other projects,
-    of which it is compared with the fastest. ``labels`` gives implementations names.
-    """
-
-    baselines: Annotated[tuple[str, ...], Field(min_length=1)]
-    peers: tuple[str, ...]
-    labels: dict[str, str] = {}
-
-    @property
-    def baseline(self) -> str:
-        """The first of the baselines."""
-        return self.baselines[0]
-
-
-class KernelAnalysis(Question):
-    """The question of a study of kernel times."""
-
-    kernels: KernelsView
-
-
-class SpeedAnalysis(Question):
-    """The question of a study of models' time and memory."""
-
-    speed: SpeedView
 
 
 class Choices(NamedTuple):
@@ -147,6 +83,7 @@ class StudyRuns(Strict):
         report: stem of the report's files; the study's name if empty.
         run_ids: the table's runs.
         rows: run id -> the study's name of its row.
+        trained: run id -> the row whose weights it looks at, in a study of trained weights.
         datasets: run id, of bounds too -> its data set.
         bounds_ids: the runs that measured the data, one a data set.
     """
@@ -156,6 +93,7 @@ class StudyRuns(Strict):
     report: str = ""
     run_ids: tuple[str, ...]
     rows: dict[str, str] = {}
+    trained: dict[str, str] = {}
     datasets: dict[str, str] = {}
     bounds_ids: tuple[str, ...] = ()
     command: str = ""
@@ -204,7 +142,7 @@ def load_experiment(path: Path) -> Experiment:
         UserError: missing file, unknown key, bad value or unknown entry, by file and key.
     """
     experiment = validate(Experiment, [(str(path), read_toml(path))])
-    if not experiment.rows and not experiment.grid:
+    if not experiment.rows and not experiment.grid and experiment.trained is None:
         raise UserError(
             f"{path} has no rows: it states neither a grid nor named rows",
             fix=['add  [grid]  "model.fusion.scan_order" = ["channel", "spatial"]'],
@@ -216,42 +154,26 @@ def load_experiment(path: Path) -> Experiment:
     return experiment
 
 
-def load_analysis(path: Path) -> Analysis:
-    """Read and check an analysis file of a study of accuracy.
-
-    Raises:
-        UserError: missing file, unknown key or bad value, by file and key.
-    """
-    return validate(Analysis, [(str(path), read_toml(path))])
-
-
-def load_question(path: Path) -> Analysis | KernelAnalysis | SpeedAnalysis:
-    """Read and check an analysis file of any kind.
-
-    Raises:
-        UserError: missing file, unknown key or bad value, by file and key.
-    """
-    content = read_toml(path)
-    layer = (str(path), content)
-    if "speed" in content:
-        return validate(SpeedAnalysis, [layer])
-    if "kernels" in content:
-        return validate(KernelAnalysis, [layer])
-    return validate(Analysis, [layer])
-
-
 def expand(experiment: Experiment, choices: Choices, *, origin: str) -> list[RunSpec]:
     """All runs of a study in a stable order; see ``planned_runs``."""
     return [run.spec for run in planned_runs(experiment, choices, origin=origin)]
 
 
-def planned_runs(experiment: Experiment, choices: Choices, *, origin: str) -> list[PlannedRun]:
+def planned_runs(
+    experiment: Experiment,
+    choices: Choices,
+    *,
+    origin: str,
+    trained: Sequence[TrainedRun] = (),
+) -> list[PlannedRun]:
     """All runs of a study in a stable order: by data set, row and seed, each run once.
 
     Args:
         experiment: the study.
         choices: profile, seeds, ``--only`` filters and overrides from the command line.
         origin: the experiment's file, for messages.
+        trained: the weights that a study of trained weights looks at; without them its runs are
+            only templates.
 
     Raises:
         UserError: unknown profile or filter, or a run that is not valid.
@@ -264,27 +186,56 @@ def planned_runs(experiment: Experiment, choices: Choices, *, origin: str) -> li
     data = choices.overrides.get("data")
     chosen = data.get("name") if isinstance(data, dict) else None
     axes = [
+        *trained_axis(experiment.trained, trained, origin=origin),
         *dataset_axis(profile.datasets, origin=place, chosen=chosen),
         *row_axis(experiment.rows, origin=origin, more=profile.rows),
         *grid_axes(experiment.grid, origin=origin),
     ]
-    found: list[PlannedRun] = []
-    for cell in cells(axes, choices.only or profile.only):
-        for seed in choices.seeds if choices.seeds is not None else profile.seeds:
-            layers = [
-                (origin, experiment.run),
-                (f"{place}]", profile.run),
-                *splits_layer(chosen),
-                *cell.layers,
-                ("the command line", merge(choices.overrides, {"seed": seed})),
-            ]
-            spec = validate(RunSpec, layers)
-            require_entries(spec)
-            names = (spec.model.name, spec.model.fusion.name)
-            require_read(*names, row=cell.layers, asked=layers[-1])
-            require_read_by_task(spec.task, choices.overrides)
-            found.append(PlannedRun(spec, cell.row))
-    return each_once(with_options(found))
+    base: list[Layer] = [(origin, experiment.run), (f"{place}]", profile.run)]
+    chosen_cells = cells(axes, choices.only or profile.only)
+    if experiment.trained is not None:
+        return _on_weights(chosen_cells, base, choices, trained)
+    base += splits_layer(chosen)
+    seeds = choices.seeds if choices.seeds is not None else profile.seeds
+    return each_once(with_options(_trainings(chosen_cells, base, choices, seeds)))
+
+
+def _trainings(
+    chosen: Sequence[Cell], base: Sequence[Layer], choices: Choices, seeds: Sequence[int]
+) -> list[PlannedRun]:
+    found = []
+    for cell in chosen:
+        for seed in seeds:
+            asked = ("the command line", merge(choices.overrides, {"seed": seed}))
+            run = _planned(cell, [*base, *cell.layers, asked])
+            names = (run.spec.model.name, run.spec.model.fusion.name)
+            require_read(*names, row=cell.layers, asked=asked)
+            require_read_by_task(run.spec.task, choices.overrides)
+            found.append(run)
+    return found
+
+
+def _on_weights(
+    chosen: Sequence[Cell],
+    base: Sequence[Layer],
+    choices: Choices,
+    trained: Sequence[TrainedRun],
+) -> list[PlannedRun]:
+    found = []
+    for cell in chosen:
+        own = [*base, *cell.layers, ("the command line", choices.overrides)]
+        require_not_decided(own)
+        row = cell.place[TRAINED]
+        lowest = [[run.layer()] for run in trained if run.label == row] or [[]]
+        runs = [_planned(cell, [*low, *own]) for low in lowest]
+        found += [run._replace(spec=reading_one_split(run.spec)) for run in runs]
+    return each_once(found)
+
+
+def _planned(cell: Cell, layers: Sequence[Layer]) -> PlannedRun:
+    spec = validate(RunSpec, layers)
+    require_entries(spec)
+    return PlannedRun(spec, cell.row, cell.place.get(TRAINED, ""))
 
 
 def require_entries(spec: RunSpec) -> None:

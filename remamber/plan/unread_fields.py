@@ -31,14 +31,28 @@ def require_read_by_task(task: str, asked: Mapping[str, Any]) -> None:
     """Refuse what the command line sets for a run of another task than this one.
 
     Raises:
-        UserError: a sample of the splits is asked for, and the run is a training.
+        UserError: a sample of the splits or a disturbed model is asked for, and the run is a
+            training.
     """
-    if task == "train" and asked.get("evaluate", {}).get("limit") is not None:
+    if task != "train":
+        return
+    evaluate = asked.get("evaluate", {})
+    if evaluate.get("limit") is not None:
         raise UserError(
             "a training run scores whole splits: it has no evaluate.limit",
             fix=["leave evaluate.limit out", "remamber-bench evaluate RUN --limit 200"],
             slug="field_not_read",
         )
+    for key in ("text", "padding", "knock_out", "count_changed"):
+        if key in evaluate:
+            raise UserError(
+                f"a training run is scored as it is: it has no evaluate.{key}",
+                fix=[
+                    f"leave evaluate.{key} out",
+                    f"remamber-bench evaluate RUN --set evaluate.{key}=...",
+                ],
+                slug="field_not_read",
+            )
 
 
 def without_unread_fusion(fusion: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from remamber.errors import UserError
-from remamber.plan.study import Analysis, KernelAnalysis, SpeedAnalysis, StudyRuns
+from remamber.plan.question import Question
+from remamber.plan.study import StudyRuns
 from remamber.record.files import write_whole
 
 if TYPE_CHECKING:
@@ -34,15 +35,18 @@ class Rendered:
     results: dict[str, Any]
     document: "Document"
 
-    def terminal(self, color: bool, width: int) -> str:
-        """The report for a terminal of ``width`` columns, with escape codes if ``color``."""
+    def terminal(self, color: bool, width: int, *, slices: bool = False) -> str:
+        """The report for a terminal of ``width`` columns, with escape codes if ``color``.
+
+        Its tables of slices are only there with ``slices``.
+        """
         from remamber.report.terminal import terminal
 
-        return terminal(self.document, color=color, width=width)
+        return terminal(self.document, color=color, width=width, slices=slices)
 
 
 def render_study(
-    analysis: Analysis | KernelAnalysis | SpeedAnalysis,
+    analysis: Question,
     runs: StudyRuns,
     *,
     store: "RecordSource",
@@ -72,44 +76,34 @@ def render_study(
             fix=[f"--format {','.join(FORMATS)}"],
             slug="unknown_format",
         )
-    document, content = _composed(analysis, runs, store)
+    from remamber.report.composed import composed
+
+    document, content = composed(analysis, runs, store)
+    return render_document(document, content, out=out, formats=formats, single_file=single_file)
+
+
+def render_document(
+    document: "Document",
+    content: dict[str, Any],
+    *,
+    out: Path,
+    formats: tuple[str, ...] = FORMATS,
+    single_file: bool = False,
+) -> Rendered:
+    """Write a document that is composed already.
+
+    Args:
+        document: what is shown.
+        content: of ``results.json``.
+        out: folder of the reports; the document's stem names the files.
+        formats: any of ``FORMATS``.
+        single_file: put plotly.js into the HTML page instead of beside it.
+
+    Raises:
+        UserError: the folder cannot be written.
+    """
     paths = _write(document, content, out=out, formats=formats, single_file=single_file)
     return Rendered(paths=paths, results=json.loads(json.dumps(content)), document=document)
-
-
-def _composed(
-    analysis: Analysis | KernelAnalysis | SpeedAnalysis, runs: StudyRuns, store: "RecordSource"
-) -> tuple["Document", dict[str, Any]]:
-    """The document and the content of its results file, by what the study measures."""
-    # Imported here: pandas, scipy and plotly are paid for when something is rendered.
-    if isinstance(analysis, KernelAnalysis):
-        from remamber.report.kernel_compose import compose_kernels, kernels_json
-        from remamber.table.kernels import build_kernels
-
-        kernels = build_kernels(analysis, runs, store)
-        document = compose_kernels(kernels)
-        return document, kernels_json(kernels, document)
-    if isinstance(analysis, SpeedAnalysis):
-        from remamber.report.speed_compose import compose_speed, speed_json
-        from remamber.table.speed import build_speed
-
-        speed = build_speed(analysis, runs, store)
-        document = compose_speed(speed)
-        return document, speed_json(speed, document)
-    if analysis.sota is not None:
-        from remamber.report.sota_compose import compose_sota, sota_json
-        from remamber.table.sota import build_sota
-
-        sota = build_sota(analysis, analysis.sota, runs, store)
-        document = compose_sota(sota)
-        return document, sota_json(sota, document)
-    from remamber.report.compose import compose
-    from remamber.report.data import results_json
-    from remamber.table.results import build_all
-
-    results = build_all(analysis, runs, store)
-    document = compose(results)
-    return document, results_json(results, document)
 
 
 def _write(
@@ -147,7 +141,7 @@ def _write_html(document: "Document", path: Path, *, single_file: bool) -> None:
     from remamber.report.html import html
 
     source = None
-    if not single_file:
+    if document.pictures and not single_file:
         source = f"assets/plotly-{get_plotlyjs_version()}.min.js"
         script = path.parent / source
         content = get_plotlyjs().encode()
@@ -157,11 +151,15 @@ def _write_html(document: "Document", path: Path, *, single_file: bool) -> None:
 
 
 def _write_markdown(document: "Document", path: Path, *, page: Path | None) -> Path | None:
+    from remamber.report.contact_sheet import write_sheets
     from remamber.report.markdown import markdown
     from remamber.report.pictures import write_pictures
 
     folder = path.parent / document.stem / "figs"
-    made = write_pictures(document.pictures, folder)
+    made = {
+        **write_pictures(document.pictures, folder),
+        **write_sheets(document.galleries, folder),
+    }
     text = markdown(
         document,
         pictures={slug: p.relative_to(path.parent).as_posix() for slug, p in made.items()},

@@ -1,16 +1,15 @@
 import pytest
 
 from remamber.errors import ExitCode, UserError
+from remamber.plan.question import Analysis, load_question
 from remamber.plan.scan_shapes import SHAPES
 from remamber.plan.spec import KernelsSpec, ModelSpec, RunSpec, TrainSpec
 from remamber.plan.strict_toml import parse_override
 from remamber.plan.study import (
-    Analysis,
     Choices,
     expand,
     find_study,
     load_experiment,
-    load_question,
     require_entries,
     studies_folder,
     study_names,

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 from simulated_study import ENVIRONMENT, costs, curves, drawn
 
+from remamber.plan.question import Analysis, load_analysis
 from remamber.plan.spec import RunSpec
-from remamber.plan.study import Analysis, StudyRuns, load_analysis, studies_folder
+from remamber.plan.study import StudyRuns, studies_folder
 from remamber.record.schema import Record, counts_place
 from remamber.record.store import Store
 

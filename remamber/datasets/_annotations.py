@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from remamber.datasets import Referent
@@ -28,12 +29,15 @@ class Annotations(NamedTuple):
         objects: the annotation ids of an image, in the file's order.
         splits: the refs of each split, in the order of their ids; a ref without annotation ids
             has no target in its image, one with several names them all together.
+        classes: names of categories by annotation id; empty where the files do not list every
+            object of an image.
     """
 
     images: Mapping[int, ImageEntry]
     segmentations: Mapping[int, Any]
     objects: Mapping[int, tuple[int, ...]]
     splits: Mapping[str, tuple[Referent, ...]]
+    classes: Mapping[int, str] = MappingProxyType({})
 
 
 class Source(NamedTuple):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from remamber.datasets import Image, Mask, Referent
 from remamber.datasets._annotations import ImageEntry
-from remamber.datasets._converted_columns import DTYPES, Columns, fault
+from remamber.datasets._converted_columns import DTYPES, OPTIONAL, Columns, fault
 from remamber.datasets._converted_index import Index, read_index
 from remamber.datasets._converted_refs import referents
 from remamber.datasets._converted_write import COLUMNS, converted_folder, image_folder
@@ -20,6 +20,7 @@ from remamber.datasets._damaged import damaged
 from remamber.datasets._decode_worker import Job
 from remamber.datasets._outline import Outline, draw
 from remamber.datasets._photographs import IMAGE_FOLDERS, Photographs, find_images
+from remamber.datasets._same_class import NOT_KNOWN, others_of_class
 from remamber.datasets._segmentation import MaskRule
 from remamber.errors import UserError
 from remamber.registry import unknown
@@ -41,7 +42,8 @@ def open_converted(folder: Path, *, mask_rule: MaskRule) -> "ConvertedFolder":
             another version (exit 3).
     """
     index = read_index(folder)
-    columns = {name: _column(folder, name, index) for name in DTYPES}
+    wanted = [name for name in DTYPES if name in index.columns or name not in OPTIONAL]
+    columns = {name: _column(folder, name, index) for name in wanted}
     wrong = fault(columns, categories=len(index.categories), needs=len(index.needs))
     refs = sum(split.refs for split in index.splits.values())
     if wrong is None and refs != len(columns["ref_id"]):
@@ -139,6 +141,16 @@ class ConvertedFolder:
         """The annotation ids of an image's objects, in the file's order."""
         rows = slice(*self._span("image_anns_at", self._rows[image_id]))
         return tuple(self._columns["ann_id"][rows].tolist())
+
+    def same_class(self, ref: Referent) -> int:
+        """Other objects of the target's class in its image; -1 where that is not known."""
+        numbers = self._columns.get("ann_category")
+        if numbers is None:
+            return NOT_KNOWN
+        ids = self.object_ids(ref.image_id)
+        rows = slice(*self._span("image_anns_at", self._rows[ref.image_id]))
+        names = (self._index.categories[number] for number in numbers[rows].tolist())
+        return others_of_class(ids, dict(zip(ids, names, strict=True)), targets=ref.ann_ids)
 
     def _target(self, ref: Referent) -> Outline:
         image = self._rows[ref.image_id]

@@ -13,6 +13,8 @@ bytes; the column of the same name with ``_at`` says where each begins, and wher
 ``ann_id``            annotations  the annotation's id
 ``ann_mask``          bytes        union of its parts, COCO's compressed run lengths, by
                                    ``ann_mask_at``
+``ann_category``      annotations  number in the index's ``categories``; the column is only there
+                                   where the files list every object of an image
 ``eq1_ann``           few          rows of annotations whose parts overlap, ascending
 ``eq1_mask``          bytes        the mask without the overlap, by ``eq1_mask_at``
 ``ref_id``            refs         split by split, within a split by id
@@ -50,6 +52,7 @@ DTYPES = {
     "ann_id": "<i8",
     "ann_mask": "|u1",
     "ann_mask_at": "<i8",
+    "ann_category": "<i4",
     "eq1_ann": "<i8",
     "eq1_mask": "|u1",
     "eq1_mask_at": "<i8",
@@ -64,6 +67,9 @@ DTYPES = {
     "sent_text": "|u1",
     "sent_text_at": "<i8",
 }
+OPTIONAL = frozenset(("ann_category",))
+"""Columns that a data set may lack."""
+
 _OFFSETS = {
     "image_name_at": ("image_id", "image_name"),
     "image_anns_at": ("image_id", "ann_id"),
@@ -77,6 +83,7 @@ _OFFSETS = {
 _ROWS = {"ref_image": "image_id", "ref_ann": "ann_id", "eq1_ann": "ann_id"}
 """A column of row numbers, and the column whose rows they number."""
 _EQUAL = (
+    ("ann_id", "ann_category"),
     ("image_id", "image_height", "image_width"),
     ("ref_id", "ref_image", "ref_category"),
     ("sent_id", "sent_needs"),
@@ -92,7 +99,7 @@ def fault(columns: Columns, *, categories: int, needs: int) -> str | None:
         needs: how many the index names.
     """
     for group in _EQUAL:
-        if len({len(columns[name]) for name in group}) > 1:
+        if len({len(columns[name]) for name in group if name in columns}) > 1:
             return f"{', '.join(group)} differ in length"
     pixels = columns["image_height"].astype(np.int64) * columns["image_width"]
     if len(pixels) and not (columns["image_height"].min() > 0 and pixels.min() > 0):
@@ -104,6 +111,8 @@ def fault(columns: Columns, *, categories: int, needs: int) -> str | None:
             return f"{name} does not divide {flat} among the rows of {owner}"
     limits = {name: len(columns[other]) for name, other in _ROWS.items()}
     limits |= {"ref_category": categories, "sent_needs": needs}
+    if "ann_category" in columns:
+        limits["ann_category"] = categories
     for name, limit in limits.items():
         if len(rows := columns[name]) and not (rows.min() >= 0 and rows.max() < limit):
             return f"{name} names rows that are not there"

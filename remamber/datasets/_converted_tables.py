@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from remamber.datasets import OnProgress, Referent
 from remamber.datasets._annotations import Annotations, Source
-from remamber.datasets._converted_columns import DTYPES, offsets_of
+from remamber.datasets._converted_columns import DTYPES, OPTIONAL, offsets_of
 from remamber.datasets._damaged import damaged_source
 from remamber.datasets._segmentation import BadSegmentationError, RunLengths, run_lengths
 
@@ -58,22 +58,33 @@ def tables(source: Source, on_progress: OnProgress) -> Tables:
     image_rows = {image_id: row for row, image_id in enumerate(sorted(told.images))}
     _check(source, refs)
     masks = _masks(source, image_rows, {a for ref in refs for a in ref.ann_ids}, on_progress)
-    categories = sorted({ref.category for ref in refs})
+    categories = _categories(refs, told)
     needs = sorted({expression.needs for ref in refs for expression in ref.expressions})
     columns = {
         **_image_columns(told, image_rows, masks),
         **_mask_columns(masks),
+        **_class_columns(told, masks, categories),
         **_ref_columns(refs, image_rows, masks, categories),
         **_sentence_columns(refs, needs, source),
     }
     left = f"{masks.left_out:,} annotations that no ref names have no usable mask: left out"
     return Tables(
-        {name: np.asarray(columns[name], dtype=DTYPES[name]) for name in DTYPES},
+        {
+            name: np.asarray(columns[name], dtype=dtype)
+            for name, dtype in DTYPES.items()
+            if name in columns or name not in OPTIONAL
+        },
         {name: _size(split) for name, split in told.splits.items()},
         categories,
         [list(words) for words in needs],
         [*source.notes, *([left] if masks.left_out else [])],
     )
+
+
+def _categories(refs: Sequence[Referent], told: Annotations) -> list[str]:
+    """Those of the refs first, whose numbers do not depend on what else is in the images."""
+    of_refs = sorted({ref.category for ref in refs})
+    return [*of_refs, *sorted(set(told.classes.values()) - set(of_refs))]
 
 
 def _size(refs: Sequence[Referent]) -> Split:
@@ -156,6 +167,13 @@ def _mask_columns(masks: _Masks) -> dict[str, Any]:
         "eq1_ann": [row for row, _ in other],
         **_flat("eq1_mask", [text for _, text in other]),
     }
+
+
+def _class_columns(told: Annotations, masks: _Masks, categories: list[str]) -> dict[str, Any]:
+    if any(ann_id not in told.classes for ann_id in masks.rows):
+        return {}
+    numbers = {category: number for number, category in enumerate(categories)}
+    return {"ann_category": [numbers[told.classes[ann_id]] for ann_id in masks.rows]}
 
 
 def _ref_columns(

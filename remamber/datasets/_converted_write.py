@@ -16,6 +16,7 @@ from filelock import FileLock
 
 from remamber.datasets import OnProgress
 from remamber.datasets._annotations import ImageEntry, Source
+from remamber.datasets._converted_columns import OPTIONAL
 from remamber.datasets._converted_index import NAME, FileOf, Index, SplitOf, read_index
 from remamber.datasets._converted_tables import Tables, tables
 from remamber.datasets._damaged import damaged_source
@@ -112,7 +113,9 @@ def _same(source: Source, root: Path, folder: Path) -> Written | None:
     copied = index.image_folder == _relative(folder / IMAGES, root)
     absent = _absent(source, root, index)
     known = not absent if copied else index.image_folder == _relative(source.images, root)
-    if whole and known and digests == list(source.files.values()):
+    told = source.annotations
+    classed = index.columns.keys() >= OPTIONAL or told.segmentations.keys() - told.classes.keys()
+    if whole and known and classed and digests == list(source.files.values()):
         return Written(folder, index, absent, anew=False)
     return None
 
@@ -174,7 +177,9 @@ def _columns(made: Tables, making: Path) -> dict[str, FileOf]:
 def _index(
     source: Source, made: Tables, shape: str, images: str | None, columns: dict[str, FileOf]
 ) -> Index:
-    content = "".join(f"{name} {file.sha256}\n" for name, file in columns.items())
+    # What may be missing tells nothing of expressions and masks.
+    needed = {name: file for name, file in columns.items() if name not in OPTIONAL}
+    content = "".join(f"{name} {file.sha256}\n" for name, file in needed.items())
     return Index(
         name=source.name,
         split_by=source.split_by,

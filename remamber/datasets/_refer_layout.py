@@ -11,6 +11,7 @@ from remamber.datasets._decode_worker import Job
 from remamber.datasets._outline import Outline, draw
 from remamber.datasets._photographs import Photographs
 from remamber.datasets._refer_files import ReferFiles, locate
+from remamber.datasets._same_class import others_of_class
 from remamber.datasets._segmentation import MaskRule
 from remamber.datasets._sources import SourcePlace, read_source
 from remamber.plan.spec import DataSpec
@@ -141,6 +142,11 @@ class ReferFolder:
     def object_ids(self, image_id: int) -> tuple[int, ...]:
         """The annotation ids of an image's objects, in the file's order."""
         return self._index.objects.get(image_id, ())
+
+    def same_class(self, ref: Referent) -> int:
+        """Other objects of the target's class in its image; -1 where that is not known."""
+        objects = self._index.objects.get(ref.image_id, ())
+        return others_of_class(objects, self._index.classes, targets=ref.ann_ids)
 
     def all_objects(self, image_id: int) -> Mask:
         """Union of every annotated object of an image, bool ``h w`` at original size.

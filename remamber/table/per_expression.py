@@ -32,10 +32,13 @@ def require_format(path: Path) -> None:
 
 
 def expression_table(record: Record, counts: CountsFile) -> pd.DataFrame:
-    """A row an expression, split and protocol: ids, pixels and what it takes to understand it.
+    """A row an expression, split and protocol: ids, pixels and what its slices are made of.
 
     Columns: protocol, split, image_id, ref_id, sent_id, intersection, union, predicted, target,
-    needs (1 noun, 2 attribute, 4 relation, 8 location; 0 where the data set does not say).
+    image_pixels (of the size at which it was compared), truncated (1 if the tokenizer cut it),
+    needs (1 noun, 2 attribute, 4 relation, 8 location), words, same_class (other objects of the
+    target's class; -1 where the data set does not know) and centre_distance (thousandths of half
+    the diagonal; -1 without a target). Records of before a column was kept lack it.
     """
     parts = [
         pd.DataFrame({"protocol": protocol, "split": split, **counts.columns(split, protocol)})

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from remamber.plan.question import Analysis
 from remamber.plan.sota import SotaView
-from remamber.plan.study import Analysis, StudyRuns
+from remamber.plan.study import StudyRuns
 from remamber.record.schema import WEIGHTS, WEIGHTS_RUN, Record
 from remamber.table.counts import CountsFile, ExpressionCounts, require_same_expressions
 from remamber.table.evaluated import Score, mean_scores

@@ -21,11 +21,10 @@ from remamber.datasets._transforms import normalise
 from remamber.models import Segmenter
 from remamber.plan.protocols import Protocol
 from remamber.record.schema import counts_place
+from remamber.tasks._expression_facts import ExpressionFacts, Facts, cut_short
 from remamber.tasks._letterbox import letterboxed
 from remamber.tasks._protocol_masks import Targets, predicted_mask
-
-NEEDS = {"noun": 1, "attr": 2, "relation": 4, "location": 8}
-"""Bits of the ``needs`` column."""
+from remamber.tasks._reading import Reader, read_plainly
 
 FIELDS = (
     "image_id",
@@ -35,8 +34,18 @@ FIELDS = (
     "union",
     "predicted",
     "target",
-    "needs",
+    "image_pixels",
+    "truncated",
+    *Facts._fields,
 )
+"""The columns of the counts: ids, pixels (of the protocol's own size), whether the tokenizer cut
+the expression, and what ``Facts`` says."""
+
+NOT_RECORDED = -1
+"""In the counts of an evaluation that was begun before a column was there."""
+CHANGE_FIELDS = ("plain", "changed")
+"""Pixels of the undisturbed model's mask, and pixels in which the scored mask differs from it."""
+
 SplitCounts = dict[str, NDArray[np.int64]]
 ProtocolCounts = dict[str, SplitCounts]
 """By the name of the protocol."""
@@ -82,6 +91,9 @@ class Scorer:
         batch: expressions of one forward pass.
         device: where the model is.
         crew: decodes images ahead; None decodes each when it is needed.
+        reader: how the model is shown the texts.
+        plain: the undisturbed model; its masks of the expressions' own texts are compared with
+            those that are scored, in ``CHANGE_FIELDS``.
     """
 
     def __init__(
@@ -95,10 +107,15 @@ class Scorer:
         batch: int,
         device: torch.device,
         crew: DecodeCrew | None = None,
+        reader: Reader = read_plainly,
+        plain: Segmenter | None = None,
     ) -> None:
         self._dataset, self._targets, self._protocols = dataset, targets, tuple(protocols)
         self._size, self._batch, self._device = size, batch, device
-        self._reader = SplitReader(dataset, refs, size=size, crew=crew)
+        self._images = SplitReader(dataset, refs, size=size, crew=crew)
+        self._reader, self._plain = reader, plain
+        self._fields = FIELDS if plain is None else (*FIELDS, *CHANGE_FIELDS)
+        self._facts = ExpressionFacts(dataset, refs)
 
     def score(
         self, model: Segmenter, items: Sequence[Item], *, on_batch: Callable[[int], None]
@@ -128,7 +145,7 @@ class Scorer:
         groups = [items[i : i + self._batch] for i in range(0, len(items), self._batch)]
         stretched = any(protocol.fit == "stretch" for protocol in self._protocols)
         places = [[item.place for item in group] for group in groups]
-        images = self._reader.stream(places) if stretched else iter([None] * len(groups))
+        images = self._images.stream(places) if stretched else iter([None] * len(groups))
         for group, pixels in zip(groups, images, strict=True):
             was_training = model.training
             model.eval()
@@ -144,28 +161,36 @@ class Scorer:
     def _count(
         self, model: Segmenter, group: Sequence[Item], stretched: NDArray[np.uint8] | None
     ) -> ProtocolCounts:
-        logits = {}
+        texts = [item.text for item in group]
+        tokens = model.tokenizer(texts)
+        cut = cut_short(model.tokenizer, texts, tokens)
+        shown = {}
         if stretched is not None:
-            logits["stretch"] = self._predict(model, group, stretched)
+            shown["stretch"] = self._pixels(stretched)
         if any(protocol.fit == "letterbox" for protocol in self._protocols):
-            logits["letterbox"] = self._predict(model, group, self._letterboxed(group))
+            shown["letterbox"] = self._pixels(self._letterboxed(group))
+        logits = {f: _flat(self._reader(model, x, tokens, group)) for f, x in shown.items()}
+        plain = {f: self._undisturbed(x, group) for f, x in shown.items()}
         rows: dict[str, list[tuple[int, ...]]] = {p.name: [] for p in self._protocols}
         for i, item in enumerate(group):
-            shape = self._targets.at_image_size(item.ref).shape
+            whole = self._targets.at_image_size(item.ref)
+            facts = self._facts.of(item.ref, item.expression, whole)
             for protocol in self._protocols:
                 if _is_scored(item, protocol):
-                    mask = predicted_mask(logits[protocol.fit][i], protocol, shape=shape)
-                    rows[protocol.name].append(
-                        _row(item, mask, self._targets.of(item.ref, protocol))
-                    )
+                    mask = predicted_mask(logits[protocol.fit][i], protocol, shape=whole.shape)
+                    target = self._targets.of(item.ref, protocol)
+                    usual = plain[protocol.fit]
+                    more = () if usual is None else _change(mask, usual[i], protocol)
+                    row = (*_row(item, mask, target), int(cut[i]), *facts, *more)
+                    rows[protocol.name].append(row)
         return self._table(rows)
 
     def _table(self, rows: Mapping[str, list[tuple[int, ...]]]) -> ProtocolCounts:
         found = {}
         for protocol in self._protocols:
             own = rows.get(protocol.name, [])
-            table = np.array(own, dtype=np.int64).reshape(len(own), len(FIELDS))
-            found[protocol.name] = {name: table[:, i] for i, name in enumerate(FIELDS)}
+            table = np.array(own, dtype=np.int64).reshape(len(own), len(self._fields))
+            found[protocol.name] = {name: table[:, i] for i, name in enumerate(self._fields)}
         return found
 
     def _letterboxed(self, group: Sequence[Item]) -> NDArray[np.uint8]:
@@ -175,26 +200,36 @@ class Scorer:
         }
         return np.stack([made[item.ref.image_id] for item in group])
 
-    def _predict(
-        self, model: Segmenter, group: Sequence[Item], pixels: NDArray[np.uint8]
-    ) -> Float[Tensor, "b s s"]:
-        tokens = model.tokenizer([item.text for item in group])
-        logits: Tensor = model(
-            torch.from_numpy(normalise(pixels)).to(self._device),
-            tokens.ids.to(self._device),
-            tokens.mask.to(self._device),
-        )
-        return logits[:, 0].float().cpu()
+    def _pixels(self, pixels: NDArray[np.uint8]) -> Float[Tensor, "b 3 s s"]:
+        return torch.from_numpy(normalise(pixels)).to(self._device)
+
+    def _undisturbed(
+        self, pixels: Float[Tensor, "b 3 s s"], group: Sequence[Item]
+    ) -> Float[Tensor, "b s s"] | None:
+        """What the undisturbed model makes of the expressions' own texts, if it is asked."""
+        if self._plain is None:
+            return None
+        tokens = self._plain.tokenizer([item.expression.text for item in group])
+        return _flat(read_plainly(self._plain, pixels, tokens, group))
+
+
+def _flat(logits: Float[Tensor, "b 1 s s"]) -> Float[Tensor, "b s s"]:
+    return logits[:, 0].float().cpu()
 
 
 def joined(parts: Sequence[ProtocolCounts]) -> ProtocolCounts:
     """Counts that were made one after another, as one."""
     return {
         protocol: {
-            name: np.concatenate([part[protocol][name] for part in parts]) for name in FIELDS
+            name: np.concatenate([_column(part[protocol], name) for part in parts])
+            for name in dict.fromkeys((*FIELDS, *parts[-1][protocol]))
         }
         for protocol in parts[0]
     }
+
+
+def _column(counts: SplitCounts, name: str) -> NDArray[np.int64]:
+    return counts[name] if name in counts else np.full_like(counts["target"], NOT_RECORDED)
 
 
 def _is_scored(item: Item, protocol: Protocol) -> bool:
@@ -212,8 +247,13 @@ def _row(item: Item, predicted: Mask, target: Mask) -> tuple[int, ...]:
         int(np.count_nonzero(predicted | target)),
         int(np.count_nonzero(predicted)),
         int(np.count_nonzero(target)),
-        sum(NEEDS.get(need, 0) for need in item.expression.needs),
+        target.size,
     )
+
+
+def _change(mask: Mask, plain: Float[Tensor, "s s"], protocol: Protocol) -> tuple[int, ...]:
+    usual = predicted_mask(plain, protocol, shape=mask.shape)
+    return int(np.count_nonzero(usual)), int(np.count_nonzero(mask != usual))
 
 
 def packed(splits: Mapping[str, ProtocolCounts]) -> bytes:

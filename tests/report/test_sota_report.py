@@ -8,7 +8,8 @@ import pytest
 from simulated_sota import IMAGES, SimulatedSota, paper_study, synthetic_study
 
 from remamber.errors import UserError
-from remamber.plan.study import load_analysis, studies_folder
+from remamber.plan.question import load_analysis
+from remamber.plan.study import studies_folder
 from remamber.record.store import Store
 from remamber.report import pictures, render_study
 from remamber.report.sota_compose import SYNTHETIC

@@ -58,7 +58,9 @@ class Coco(NamedTuple):
             gathering.add_image(image_id, self.images[image_id])
         for ann_id, found in self.objects.items():
             if found.image_id in wanted:
-                gathering.add_mask(ann_id, found.image_id, found.segmentation)
+                gathering.add_mask(
+                    ann_id, found.image_id, found.segmentation, category=self.category(ann_id)
+                )
 
 
 def read_coco(path: Path) -> Coco:

@@ -33,6 +33,7 @@ class Gathering:
         self._images: dict[int, ImageEntry] = {}
         self._segmentations: dict[int, Any] = {}
         self._objects: dict[int, list[int]] = {}
+        self._classes: dict[int, str] = {}
         self._refs: dict[int, Referent] = {}
         self._notes: Counter[str] = Counter()
         self.said = 0
@@ -58,8 +59,15 @@ class Gathering:
         if known != entry:
             raise WrongRowError(f"image {image_id} is {_told(known)} and again {_told(entry)}")
 
-    def add_mask(self, ann_id: int, image_id: int, segmentation: Any) -> None:  # noqa: ANN401
-        """An object of an image.
+    def add_mask(
+        self,
+        ann_id: int,
+        image_id: int,
+        segmentation: Any,  # noqa: ANN401
+        *,
+        category: str = "",
+    ) -> None:
+        """An object of an image; its category where the files list every object of an image.
 
         Raises:
             WrongRowError: that annotation id was there already.
@@ -68,6 +76,8 @@ class Gathering:
             raise WrongRowError(f"annotation {ann_id} stands twice")
         self._segmentations[ann_id] = segmentation
         self._objects.setdefault(image_id, []).append(ann_id)
+        if category:
+            self._classes[ann_id] = category
 
     def add_ref(self, ref: Referent) -> None:
         """A ref; its expressions without a word are left out and counted.
@@ -119,6 +129,9 @@ class Gathering:
             segmentations={a: self._segmentations[a] for ids in objects.values() for a in ids},
             objects=objects,
             splits={name: tuple(by_split[name]) for name in sorted(by_split, key=_rank)},
+            classes={
+                a: self._classes[a] for ids in objects.values() for a in ids if a in self._classes
+            },
         )
 
     def _check(self, refs: Sequence[Referent]) -> None:

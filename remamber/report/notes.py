@@ -2,12 +2,15 @@
 
 from remamber.record.schema import SIDE_BY_SIDE, Record
 from remamber.report import format as fmt
+from remamber.report.alteration_words import untouched_note
 from remamber.table.layout import FLOOR, rows_below_floor
 from remamber.table.resample import DRAWS
 from remamber.table.results import Results
+from remamber.table.slice_rules import SLICINGS
 from remamber.table.source import Variant
 
 CEILING = "stride-4"
+_POWER_METRICS = ("mIoU", "oIoU")
 
 
 def notes(results: Results) -> tuple[str, ...]:
@@ -20,8 +23,10 @@ def notes(results: Results) -> tuple[str, ...]:
         _floor(results),
         _ceiling(results),
         _control(results),
+        untouched_note(results),
         _order(results),
         _paper(results),
+        _slices(results),
         *_failures(results),
         _unrecorded(results),
         *_unequal(results),
@@ -35,9 +40,9 @@ def _marks(results: Results) -> str:
         return ""
     return (
         "Bold (* in plain text): best of its column. †: cannot be told from the best at 5 %"
-        f" (paired bootstrap over images, {fmt.count(DRAWS)} resamples, Holm over the rows of a"
-        " column). ±: half the 95 % interval over images. The best row is picked on the same data,"
-        " which favours it slightly."
+        " (paired t-test over images; Holm over all pairs of rows of a column, since which row is"
+        f" best is seen in the same data). ±: half the 95 % interval over images, from"
+        f" {fmt.count(DRAWS)} resamples."
     )
 
 
@@ -61,7 +66,7 @@ def _seeds(results: Results) -> str:
 
 
 def _side_by_side(results: Results) -> str:
-    records = [r for v in results.selection.variants for r in v.ok]
+    records = [r for v in results.selection.variants for r in v.ok if r.spec.train is not None]
     most = max((int(r.environment.details.get(SIDE_BY_SIDE, "1")) for r in records), default=1)
     if most == 1:
         return ""
@@ -72,15 +77,27 @@ def _side_by_side(results: Results) -> str:
 
 
 def _power(results: Results) -> str:
-    least = results.detectable
-    if least is None or results.lead is None:
+    metrics = list(dict.fromkeys((results.analysis.table.lead[1], *_POWER_METRICS)))
+    parts = []
+    for split, comparison in results.by_split.items():
+        found = [
+            f"{metric} {fmt.percent(least)}"
+            for metric in metrics
+            if metric in comparison.metrics
+            and (least := results.detectable_in(split, metric)) is not None
+        ]
+        if found:
+            sample = (
+                f"{fmt.count(comparison.expressions)} expressions on"
+                f" {fmt.count(comparison.images)} images"
+            )
+            parts.append(f"{split} ({sample}) {', '.join(found)}")
+    if not parts:
         return ""
-    column = " ".join(results.analysis.table.lead)
     return (
-        f"With {fmt.count(results.lead.expressions)} expressions on"
-        f" {fmt.count(results.lead.images)} images this table can detect differences in {column}"
-        f" of {fmt.percent(least)} points or more (80 % power at 5 %, from the median paired"
-        " standard error, before Holm)."
+        f"Differences that this table can detect, in points: {'; '.join(parts)} (80 % power at"
+        " 5 %, from the median paired standard error, before Holm). What a smaller one needs:"
+        " remamber-bench power."
     )
 
 
@@ -156,6 +173,29 @@ def _paper(results: Results) -> str:
     )
 
 
+def _slices(results: Results) -> str:
+    """How marks in slices are meant, and why some tables of slices are not there."""
+    found = results.slices.get(results.analysis.table.lead[0])
+    if found is None:
+        return ""
+    names = {slicing.name: slicing.title for slicing in SLICINGS}
+    known = {sliced.slicing.name for sliced in found}
+    parts = [
+        f"by {sliced.slicing.title}: all expressions are in the slice '{sliced.slices[0].label}'"
+        for sliced in found
+        if not sliced.divides
+    ]
+    if missing := [title for name, title in names.items() if name not in known]:
+        parts.append(f"by {fmt.listed(missing)}: not recorded in these runs")
+    marks = (
+        "Marks in the tables of slices are corrected within a column, as here: of many slices, a"
+        " few set rows apart by chance."
+    )
+    said = [marks if any(sliced.divides for sliced in found) else ""]
+    said.append(f"Not sliced {'; '.join(parts)}." if parts else "")
+    return " ".join(filter(None, said))
+
+
 def _failures(results: Results) -> list[str]:
     return [
         f"{_name(variant, record)} {_end(record)}"
@@ -184,12 +224,16 @@ def _unrecorded(results: Results) -> str:
     )
 
 
+def _rows_are_sizes(results: Results) -> bool:
+    return results.analysis.table.rows == "data.image_size"
+
+
 def _unequal(results: Results) -> list[str]:
     """Warn of rows that were not trained under one condition."""
     ok = [record for v in results.selection.variants for record in v.ok]
     named: dict[str, set[object]] = {
         "data fingerprint": {r.data.get("fingerprint") or r.spec.data.fingerprint for r in ok},
-        "image size": {r.spec.data.image_size for r in ok},
+        "image size": {r.spec.data.image_size for r in ok if not _rows_are_sizes(results)},
         "model size": {r.spec.model.size for r in ok},
         "training length, batch or optimiser": {r.spec.train for r in ok},
         "device": {r.environment.device for r in ok},

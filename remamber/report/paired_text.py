@@ -91,7 +91,7 @@ def _footing(differences: Sequence[AccuracyDifference]) -> str:
     seeds = {d.seeds.n if d.seeds else 1 for d in differences}
     lines = [
         f"protocol {protocols}; expressions on images: {', '.join(images.values())}",
-        "intervals and p by resampling images, paired; p adjusted over everything shown (Holm)",
+        "intervals and p over images, paired t; p adjusted over everything shown (Holm)",
     ]
     if seeds == {1}:
         lines.append("1 seed: how much training itself varies is not known")

@@ -3,6 +3,7 @@
 import numpy as np
 
 from remamber.report import format as fmt
+from remamber.report.alteration_words import unmoved
 from remamber.table.compare import Comparison
 from remamber.table.results import Results
 
@@ -30,7 +31,8 @@ def verdict(results: Results) -> str:
         text = _all_tied(results, lead, best)
     else:
         text = _some_worse(results, lead, best, tied)
-    return " ".join(part for part in (text, _over_seeds(results), _absent(results)) if part)
+    parts = (text, unmoved(results), _over_seeds(results), _absent(results))
+    return " ".join(part for part in parts if part)
 
 
 def _over_seeds(results: Results) -> str:

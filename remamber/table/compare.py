@@ -10,6 +10,7 @@ from remamber.metrics import METRICS, Floats
 from remamber.table.counts import ExpressionCounts, require_same_expressions
 from remamber.table.resample import (
     DRAWS,
+    ImageSums,
     Interval,
     image_sums,
     metric_values,
@@ -17,7 +18,8 @@ from remamber.table.resample import (
     resampled_images,
     resampled_values,
 )
-from remamber.table.significance import ALPHA, holm, two_sided_p
+from remamber.table.row_differences import row_differences
+from remamber.table.significance import ALPHA
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,8 +45,8 @@ class Comparison:
         best: index of the best row of every metric, (metrics,).
         difference: row minus best row, (rows, metrics).
         difference_interval: its paired 95 % interval, None for fewer than two images.
-        standard_error: of the difference, over resampled images, (rows, metrics).
-        p: two-sided p of the difference after Holm over the rows; 1 for the best row itself.
+        standard_error: of the difference, over images, (rows, metrics).
+        p: two-sided p of the difference after Holm over all pairs of rows; 1 for the best itself.
         by_seed: row -> seed -> values (metrics,).
         draws: resampled values, (rows, metrics, draws).
     """
@@ -72,7 +74,12 @@ class Comparison:
         return not self.is_best(row, metric) and bool(self.p[row, metric] >= ALPHA)
 
 
-def _same_counts(rows: Sequence[RowCounts]) -> list[ExpressionCounts]:
+def same_counts(rows: Sequence[RowCounts]) -> list[ExpressionCounts]:
+    """The counts of all seeds of all rows.
+
+    Raises:
+        UserError: the rows did not score the same expressions.
+    """
     counts = [c for row in rows for c in row.counts]
     require_same_expressions(counts, [f"{r.label}, seed {s}" for r in rows for s in r.seeds])
     return counts
@@ -87,9 +94,10 @@ def compare(
 ) -> Comparison:
     """Compare rows on the expressions of one split.
 
-    All rows, seeds and metrics are computed on the same resampled images, so that differences
-    are paired. Over several seeds a row's value is the mean of its seeds, and the interval is
-    that of the mean for these trained weights; variation between seeds is reported apart.
+    A value's interval is by bootstrap over images; a difference is that of two rows image by
+    image, and its interval and mark come from one test. Over several seeds a row's value is the
+    mean of its seeds, and the interval is that of the mean for these trained weights; variation
+    between seeds is reported apart.
 
     Args:
         rows: at least one, each with at least one seed.
@@ -100,30 +108,50 @@ def compare(
     Raises:
         UserError: the rows did not score the same expressions.
     """
-    counts = _same_counts(rows)
+    counts = same_counts(rows)
     sums = image_sums(counts, metrics)
+    times = resampled_images(sums.numerator.shape[-1], draws=draws, generator=generator)
+    return compared(rows, metrics, sums=sums, times=times, expressions=len(counts[0].key))
+
+
+def compared(
+    rows: Sequence[RowCounts],
+    metrics: Sequence[str],
+    *,
+    sums: ImageSums,
+    times: Floats,
+    expressions: int,
+) -> Comparison:
+    """The same from sums by image that are there already, and images that were drawn.
+
+    Args:
+        rows: give labels and seeds.
+        metrics: of which the sums are.
+        sums: of every run, row by row.
+        times: how often every image was drawn in every resample, (draws, images).
+        expressions: how many the sums are over.
+    """
     images = sums.numerator.shape[-1]
     owner = np.repeat(np.arange(len(rows)), [len(row.counts) for row in rows])
     of_run = metric_values(sums)
     value = _mean_over_seeds(of_run, owner)
-    times = resampled_images(images, draws=draws, generator=generator)
     resampled = _mean_over_seeds(resampled_values(sums, times), owner)
     best = _best(value, metrics)
-    to_best = np.arange(len(metrics))
-    differences = resampled - resampled[best, to_best][None]
+    of_rows = [ImageSums(*(part[owner == row] for part in sums)) for row in range(len(rows))]
+    differences = row_differences(of_rows, best)
     runs = iter(of_run)
     return Comparison(
         rows=tuple(row.label for row in rows),
         metrics=tuple(metrics),
-        expressions=len(counts[0].key),
+        expressions=expressions,
         images=images,
         value=value,
         interval=percentile_interval(resampled) if images > 1 else None,
         best=best,
-        difference=value - value[best, to_best][None],
-        difference_interval=percentile_interval(differences) if images > 1 else None,
-        standard_error=differences.std(axis=-1, ddof=1),
-        p=_adjusted(differences, best),
+        difference=value - value[best, np.arange(len(metrics))][None],
+        difference_interval=differences.interval if images > 1 else None,
+        standard_error=differences.standard_error,
+        p=differences.p,
         by_seed={row.label: {seed: next(runs) for seed in row.seeds} for row in rows},
         draws=resampled,
     )
@@ -137,12 +165,3 @@ def _best(value: Floats, metrics: Sequence[str]) -> NDArray[np.intp]:
     sign = np.array([1 if METRICS[name].higher_is_better else -1 for name in metrics])
     best: NDArray[np.intp] = np.argmax(value * sign, axis=0)
     return best
-
-
-def _adjusted(differences: Floats, best: NDArray[np.intp]) -> Floats:
-    p = two_sided_p(differences)
-    for metric, row in enumerate(best):
-        others = [r for r in range(len(p)) if r != row]
-        p[others, metric] = holm([float(x) for x in p[others, metric]])
-        p[row, metric] = 1.0
-    return p

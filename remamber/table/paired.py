@@ -9,17 +9,10 @@ from remamber.metrics import METRICS
 from remamber.plan.protocols import find_protocol
 from remamber.record.schema import Record
 from remamber.table.counts import CountsFile, ExpressionCounts, require_same_expressions
-from remamber.table.resample import (
-    DRAWS,
-    generator_for,
-    image_sums,
-    metric_values,
-    percentile_interval,
-    resampled_images,
-    resampled_values,
-)
+from remamber.table.image_difference import image_difference, runs_of
+from remamber.table.resample import image_sums, metric_values
 from remamber.table.sides import Keys, Pair, Side
-from remamber.table.significance import ALPHA, SeedInterval, holm, seed_interval, two_sided_p
+from remamber.table.significance import ALPHA, SeedInterval, holm, seed_interval
 
 USUAL = 2
 """How many of a protocol's metrics are compared unless some are named."""
@@ -179,17 +172,13 @@ def _on_split(
     images = sums.numerator.shape[-1]
     if images < 2:
         raise UserError(
-            f"split '{place.split}' has one image: there is nothing to resample",
+            f"split '{place.split}' has one image: images are the sample, so nothing can be said",
             fix=["compare on a split with more images"],
             slug="one_image",
         )
-    times = resampled_images(images, draws=DRAWS, generator=generator_for(place.split))
     of_run = metric_values(sums)
-    drawn = resampled_values(sums, times)
     a, b = (part.mean(axis=0) for part in (of_run[:seeds], of_run[seeds:]))
-    differences = drawn[seeds:].mean(axis=0) - drawn[:seeds].mean(axis=0)
-    low, high = percentile_interval(differences)
-    p = two_sided_p(differences)
+    found = image_difference(runs_of(sums, slice(seeds, None)), runs_of(sums, slice(seeds)))
     by_seed = of_run[seeds:] - of_run[:seeds]
     return [
         AccuracyDifference(
@@ -200,9 +189,9 @@ def _on_split(
             a=float(a[m]),
             b=float(b[m]),
             difference=float(b[m] - a[m]),
-            low=float(low[m]),
-            high=float(high[m]),
-            p=float(p[m]),
+            low=float(found.interval.low[m]),
+            high=float(found.interval.high[m]),
+            p=float(found.p[m]),
             expressions=_expressions(counts),
             images=images,
             seeds=seed_interval([float(x) for x in by_seed[:, m]]),

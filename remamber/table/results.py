@@ -1,12 +1,14 @@
 """Everything a study's records say: comparisons by split, bounds, controls, order, power."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
-from remamber.plan.study import Analysis, StudyRuns
-from remamber.record.schema import Record
+from remamber.plan.question import Analysis
+from remamber.plan.study import StudyRuns
+from remamber.record.schema import NEEDS_BY, Record
 from remamber.table.compare import Comparison, RowCounts, compare
 from remamber.table.control import TextControl, text_control
 from remamber.table.counts import CountsFile, one_protocol
@@ -19,8 +21,10 @@ from remamber.table.published import (
     published_of,
 )
 from remamber.table.resample import generator_for
+from remamber.table.scored_rows import counts_files, rows_on
 from remamber.table.significance import SeedInterval, detectable_difference, seed_interval
-from remamber.table.source import ReadOnce, RecordSource, Selection, Variant, datasets_of, select
+from remamber.table.slices import Sliced, slice_rows
+from remamber.table.source import ReadOnce, RecordSource, Selection, datasets_of, select
 from remamber.table.tidy import tidy
 
 
@@ -36,6 +40,7 @@ class Results:
         synthetic: whether the data set is generated.
         orders: agreement with the paper's order of rows, synthetic data only.
         control: the text control of the best row, None if it was not run.
+        slices: the same comparisons within slices of each split, as far as records know them.
     """
 
     analysis: Analysis
@@ -49,6 +54,7 @@ class Results:
     orders: tuple[OrderAgreement, ...]
     control: TextControl | None
     dataset: str = ""
+    slices: Mapping[str, tuple[Sliced, ...]] = field(default_factory=dict)
 
     @property
     def lead(self) -> Comparison | None:
@@ -68,10 +74,15 @@ class Results:
     @property
     def detectable(self) -> float | None:
         """Smallest difference to the best row in the lead column found with 80 % power."""
-        if self.lead is None or len(self.lead.rows) < 2 or self.lead.images < 2:
+        return self.detectable_in(*self.analysis.table.lead)
+
+    def detectable_in(self, split: str, metric: str) -> float | None:
+        """The same of any column, None where fewer than two rows or images are in it."""
+        comparison = self.by_split.get(split)
+        if comparison is None or len(comparison.rows) < 2 or comparison.images < 2:
             return None
-        best = self.lead.best[self.lead_metric]
-        errors = np.delete(self.lead.standard_error[:, self.lead_metric], best)
+        m = comparison.metrics.index(metric)
+        errors = np.delete(comparison.standard_error[:, m], comparison.best[m])
         return detectable_difference(float(np.median(errors)))
 
     def seed_differences(self) -> dict[str, SeedInterval]:
@@ -126,17 +137,10 @@ def build(
     selection = select(analysis, runs, source, dataset=dataset)
     one_protocol(selection.records)
     analysis = _with_splits(analysis, selection)
-    files = {
-        record.run_id: CountsFile(record, path)
-        for variant in selection.variants
-        for record in variant.ok
-        if (path := source.counts_path(record)) is not None
-    }
-    by_split = {}
-    for split in analysis.table.splits:
-        rows = [r for v in selection.variants if (r := _row_counts(v, files, split)) is not None]
-        if rows:
-            by_split[split] = compare(rows, metrics_of(analysis), generator=generator_for(split))
+    files = counts_files(selection, source)
+    rows = {s: found for s in analysis.table.splits if (found := rows_on(selection, files, s))}
+    metrics = metrics_of(analysis)
+    by_split = {s: compare(rows[s], metrics, generator=generator_for(s)) for s in rows}
     names = {record.spec.data.name for record in selection.records}
     synthetic = any(name.startswith("synth-") for name in names)
     about = published_dataset(analysis, names)
@@ -154,6 +158,7 @@ def build(
         orders=_orders(analysis, by_split, published) if synthetic else (),
         control=text_control(analysis, selection, by_split=by_split, files=files),
         dataset=paper_name(dataset) if dataset is not None else "",
+        slices={s: _sliced(selection, files, s, rows=rows[s], metrics=metrics) for s in rows},
     )
 
 
@@ -173,15 +178,28 @@ def _with_splits(analysis: Analysis, selection: Selection) -> Analysis:
     )
 
 
-def _row_counts(variant: Variant, files: dict[str, CountsFile], split: str) -> RowCounts | None:
-    scored = [r for r in variant.ok if r.run_id in files and files[r.run_id].has(split)]
-    if not scored:
-        return None
-    return RowCounts(
-        label=variant.label,
-        seeds=tuple(r.spec.seed for r in scored),
-        counts=tuple(files[r.run_id].of(split) for r in scored),
+def _sliced(
+    selection: Selection,
+    files: Mapping[str, CountsFile],
+    split: str,
+    *,
+    rows: Sequence[RowCounts],
+    metrics: Sequence[str],
+) -> tuple[Sliced, ...]:
+    ok = (record.run_id for variant in selection.variants for record in variant.ok)
+    return slice_rows(
+        rows,
+        [files[i].ordered(split) for i in ok if i in files and files[i].has(split)],
+        metrics,
+        generator=generator_for(split),
+        needs_by=_needs_by(selection.records),
     )
+
+
+def _needs_by(records: Sequence[Record]) -> str:
+    """What said what expressions need; empty for records of before it was kept."""
+    said = (str(record.data[NEEDS_BY]) for record in records if NEEDS_BY in record.data)
+    return next(said, "")
 
 
 def _bounds(record: Record | None) -> dict[tuple[str, str, str], float]:

@@ -1,4 +1,4 @@
-"""Is a difference real? Paired p-values, Holm's correction, seeds, and what can be detected."""
+"""Is a difference real? Holm's correction, the interval over seeds, and what can be detected."""
 
 import math
 from collections.abc import Sequence
@@ -6,8 +6,6 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy import special
-
-from remamber.metrics import Floats
 
 ALPHA = 0.05
 POWER = 0.80
@@ -20,23 +18,6 @@ class SeedInterval(NamedTuple):
     low: float
     high: float
     n: int
-
-
-def two_sided_p(differences: Floats) -> Floats:
-    """Two-sided p that a difference is zero, from its bootstrap resamples (last axis).
-
-    Twice the smaller share of resamples on either side of zero, one added to both counts so
-    that p is never 0. It inverts the percentile interval: before Holm, p < 0.05 exactly where
-    the 95 % interval leaves zero out (up to the resolution of the draws), so a mark and an
-    interval never contradict each other. It keeps images together, takes ratios of sums and
-    means over seeds as they are, and needs no exchangeability of the two rows.
-    """
-    draws = differences.shape[-1]
-    # Rounding in the sums must not decide on which side of zero an exact tie falls.
-    below = (differences <= 1e-12).sum(axis=-1)
-    above = (differences >= -1e-12).sum(axis=-1)
-    p: Floats = np.minimum(1.0, 2 * (np.minimum(below, above) + 1) / (draws + 1))
-    return p
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -65,7 +46,16 @@ def seed_interval(differences: Sequence[float]) -> SeedInterval | None:
     return SeedInterval(mean, mean - half, mean + half, n)
 
 
-def detectable_difference(standard_error: float) -> float:
-    """Smallest true difference found with 80 % power at 5 % two-sided, normal approximation."""
-    quantiles = float(special.ndtri(1 - ALPHA / 2)) + float(special.ndtri(POWER))
+def detectable_difference(
+    standard_error: float, *, power: float = POWER, comparisons: int = 1
+) -> float:
+    """Smallest true difference that a two-sided test at 5 % finds, normal approximation.
+
+    Args:
+        standard_error: of the difference.
+        power: how often it is to be found.
+        comparisons: of which it is one, as Holm's first step divides the 5 % among them.
+    """
+    level = ALPHA / comparisons
+    quantiles = float(special.ndtri(1 - level / 2)) + float(special.ndtri(power))
     return quantiles * standard_error

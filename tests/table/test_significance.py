@@ -1,4 +1,3 @@
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,7 +6,6 @@ from remamber.table.significance import (
     detectable_difference,
     holm,
     seed_interval,
-    two_sided_p,
 )
 
 
@@ -31,17 +29,6 @@ def test_holm_only_raises_p_and_keeps_their_order(p):
     assert ranked == sorted(ranked)
 
 
-def test_p_by_hand():
-    draws = np.array([-1.0] * 97 + [1.0] * 2)
-    assert two_sided_p(draws) == pytest.approx(2 * 3 / 100)
-
-
-def test_p_is_never_zero_and_an_exact_tie_is_no_difference():
-    assert two_sided_p(np.full(99, 5.0)) == pytest.approx(0.02)
-    assert two_sided_p(np.zeros(99)) == 1.0
-    assert two_sided_p(np.full(99, 1e-17)) == 1.0
-
-
 def test_seed_interval_by_hand():
     # Mean 2, sd 1, n 3, t(0.975, 2) = 4.30265.
     interval = seed_interval([1.0, 2.0, 3.0])
@@ -57,3 +44,9 @@ def test_one_seed_has_no_interval():
 
 def test_detectable_difference_is_2_8_standard_errors():
     assert detectable_difference(1.0) == pytest.approx(1.95996 + 0.84162, rel=1e-4)
+
+
+def test_more_power_and_more_comparisons_need_a_larger_difference():
+    assert detectable_difference(1.0, power=0.9) == pytest.approx(1.95996 + 1.28155, rel=1e-4)
+    # Ten comparisons share the 5 %: the quantile of 0.5 %, two-sided, is 2.80703.
+    assert detectable_difference(1.0, comparisons=10) == pytest.approx(2.80703 + 0.84162, rel=1e-4)

@@ -5,7 +5,7 @@ replace the Twister layers and nothing else, so that tables compare fusions and 
 a variant lets a spec choose its class declares as ``options``; see ``plan.fusion_options``.
 """
 
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -46,14 +46,33 @@ class FusionShape(NamedTuple):
     directions: tuple[int, ...] = FOUR_WAYS
 
 
+class Tap(NamedTuple):
+    """A place whose features can be looked at, and what is what there.
+
+    Attributes:
+        path: of the submodule that shows it.
+        groups: what the channels of a map are, in equal shares and in order, or what several
+            outputs or inputs are, one each: ``image``, ``text`` (the expression as a whole or its
+            tokens) and ``local`` (text at each position); none where they are mixed.
+        reads: of the submodule the ``output``, the ``input``s, ``both`` (the first input, then
+            the output), or the ``inner`` channels of an SS2D, before its output projection.
+        channels: of each group; a map with another number of channels has its groups mixed.
+    """
+
+    path: str
+    groups: tuple[str, ...] = ()
+    reads: Literal["output", "input", "both", "inner"] = "output"
+    channels: int = 0
+
+
 class Fusion(Protocol):
     """The interface of every variant.
 
     Attributes:
-        taps: display name -> path of the submodule whose output shows it.
+        taps: display name -> the place, in the order in which features pass it.
     """
 
-    taps: dict[str, str]
+    taps: dict[str, Tap]
 
     def __call__(
         self,

@@ -1,5 +1,7 @@
 """The parts of the hybrid feature cube: global and local interaction (Eq. 4 to 6)."""
 
+from typing import ClassVar
+
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
@@ -33,6 +35,9 @@ class LocalInteraction(nn.Module):
     Differs from the paper as the release does: GELU after both projections and a last Linear.
     Outside ``release`` the maps of padding tokens are zero, so padding changes nothing.
 
+    Attributes:
+        shares: whether a position's values are shares over the tokens: they are not.
+
     Args:
         channels: C.
         text_width: d.
@@ -40,6 +45,8 @@ class LocalInteraction(nn.Module):
         width: width of the joint space, 512 in the release.
         release: let padding tokens into the map.
     """
+
+    shares: ClassVar[bool] = False
 
     def __init__(
         self, channels: int, *, text_width: int, text_length: int, width: int, release: bool

@@ -14,13 +14,15 @@ What the paper leaves open, and what is done here unless an option of that name 
 """
 
 from collections.abc import Callable
+from functools import reduce
 from typing import ClassVar
 
+import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from remamber.fusions import FusionShape
+from remamber.fusions import FusionShape, Tap
 from remamber.fusions._options import chosen_width, with_options
 from remamber.fusions._positions import ImagePositions, TextPositions
 from remamber.layers.linear import Linear
@@ -36,12 +38,17 @@ register = FUSIONS.register
 class CrossAttention(nn.Module):
     """Every position of the image attends to the real tokens of the expression.
 
+    Attributes:
+        shares: whether a position's values are shares over the tokens: they add up to one.
+
     Args:
         channels: C.
         text_width: d.
         width: of queries, keys and values, all heads together.
         heads: divides ``width``.
     """
+
+    shares: ClassVar[bool] = True
 
     def __init__(self, channels: int, *, text_width: int, width: int, heads: int) -> None:
         super().__init__()
@@ -68,9 +75,35 @@ class CrossAttention(nn.Module):
         read: Tensor = self.out_proj(attended.transpose(1, 2).flatten(2))
         return read.transpose(1, 2).reshape(image.shape)
 
+    def interaction_map(
+        self,
+        image: Float[Tensor, "b c h w"],
+        text: Float[Tensor, "b t d"],
+        text_mask: Bool[Tensor, "b t"],
+    ) -> Float[Tensor, "b t h w"]:
+        """What every position attends to, mean over the heads; zero where there is no token.
+
+        The fused attention keeps no weights, so they are computed again, head by head.
+        """
+        queries = self._by_head(self.query_proj(image.permute(0, 2, 3, 1).flatten(1, 2)))
+        keys = self._by_head(self.key_proj(text))
+        absent = ~text_mask.unsqueeze(1)
+        pairs = zip(queries.unbind(1), keys.unbind(1), strict=True)
+        mean = reduce(torch.add, (_weights(q, k, absent) for q, k in pairs)) / self.heads
+        return torch.unflatten(mean.transpose(1, 2), 2, image.shape[2:])
+
     def _by_head(self, x: Float[Tensor, "b l e"]) -> Float[Tensor, "b heads l f"]:
         b, length, _ = x.shape
         return x.view(b, length, self.heads, -1).transpose(1, 2)
+
+
+def _weights(
+    queries: Float[Tensor, "b l f"], keys: Float[Tensor, "b t f"], absent: Bool[Tensor, "b 1 t"]
+) -> Float[Tensor, "b l t"]:
+    """One head's attention; an expression without a token gets none."""
+    scores = queries @ keys.transpose(1, 2) * queries.shape[-1] ** -0.5
+    lowest = torch.finfo(scores.dtype).min
+    return scores.masked_fill(absent, lowest).softmax(dim=2).masked_fill(absent, 0.0)
 
 
 class AttentionLayer(nn.Module):
@@ -133,7 +166,7 @@ class AttentionConditioning(nn.Module):
         super().__init__()
         shape = with_options(shape, self.options)
         self.layers = _layers(shape, chosen_width(shape, _layers, multiple=_heads(shape)))
-        self.taps = {f"layer {i}": f"layers.{i}" for i in range(shape.spec.depth)}
+        self.taps = _taps(shape)
 
     def forward(
         self,
@@ -153,6 +186,20 @@ def _layers(shape: FusionShape, width: int) -> nn.ModuleList:
         AttentionLayer(shape, width=width, name=f"{shape.seed}.layer{i}")
         for i in range(shape.spec.depth)
     )
+
+
+def _taps(shape: FusionShape) -> dict[str, Tap]:
+    """What a position asks with and what it reads, the spatial scan, and the layer's output."""
+    found: dict[str, Tap] = {}
+    for i in range(shape.spec.depth):
+        layer, path = f"layer {i + 1}", f"layers.{i}"
+        attention = Tap(f"{path}.attention", groups=("image", "local"), reads="both")
+        spatial = Tap(f"{path}.spatial", reads="inner")
+        in_order = {"attention": attention, "after spatial scan": spatial, "output": Tap(path)}
+        if shape.spec.options["order"] == "scan-first":
+            in_order = {"after spatial scan": spatial} | in_order
+        found |= {f"{layer} {place}": tap for place, tap in in_order.items()}
+    return found
 
 
 def _heads(shape: FusionShape) -> Callable[[int], int]:

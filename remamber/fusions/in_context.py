@@ -27,7 +27,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from remamber.fusions import FusionShape
+from remamber.fusions import FusionShape, Tap
 from remamber.fusions._budget import round_width
 from remamber.fusions._options import chosen_width, with_options
 from remamber.fusions._positions import ImagePositions, TextPositions
@@ -182,7 +182,7 @@ class InContextConditioning(nn.Module):
         shape = with_options(shape, self.options)
         d_inner = chosen_width(shape, _parts, multiple=round_width)
         self.text_proj, self.layers = _text_proj(shape), _layers(shape, d_inner)
-        self.taps = {f"layer {i}": f"layers.{i}" for i in range(shape.spec.depth)}
+        self.taps = _taps(shape)
 
     def forward(
         self,
@@ -218,6 +218,18 @@ def _as_map(tokens: Float[Tensor, "b t c"]) -> Float[Tensor, "b c 1 t"]:
 
 def _as_tokens(row: Float[Tensor, "b c 1 t"]) -> Float[Tensor, "b t c"]:
     return row.squeeze(2).transpose(1, 2)
+
+
+def _taps(shape: FusionShape) -> dict[str, Tap]:
+    """Image and tokens before the scan, after it, and as the layer hands them on."""
+    groups = ("image", "text")
+    found: dict[str, Tap] = {}
+    for i in range(shape.spec.depth):
+        layer, path = f"layer {i + 1}", f"layers.{i}"
+        found[f"{layer} before spatial scan"] = Tap(f"{path}.spatial", groups, reads="input")
+        found[f"{layer} after spatial scan"] = Tap(f"{path}.spatial", groups)
+        found[f"{layer} output"] = Tap(path, groups)
+    return found
 
 
 def _parts(shape: FusionShape, d_inner: int) -> nn.ModuleList:

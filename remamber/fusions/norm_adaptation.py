@@ -18,7 +18,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from remamber.fusions import FusionShape
+from remamber.fusions import FusionShape, Tap
 from remamber.fusions._budget import round_width
 from remamber.fusions._options import chosen_width, with_options
 from remamber.layers.linear import Linear
@@ -119,7 +119,7 @@ class NormAdaptation(nn.Module):
         super().__init__()
         shape = with_options(shape, self.options)
         self.layers = _layers(shape, chosen_width(shape, _layers, multiple=round_width))
-        self.taps = {f"layer {i}": f"layers.{i}" for i in range(shape.spec.depth)}
+        self.taps = _taps(shape)
 
     def forward(
         self,
@@ -132,6 +132,17 @@ class NormAdaptation(nn.Module):
         for layer in self.layers:
             image = layer(image, text_global)
         return image
+
+
+def _taps(shape: FusionShape) -> dict[str, Tap]:
+    """The adapted image, the spatial scan and the output: no place shows the text by itself."""
+    found: dict[str, Tap] = {}
+    for i in range(shape.spec.depth):
+        layer, path = f"layer {i + 1}", f"layers.{i}"
+        found[f"{layer} before spatial scan"] = Tap(f"{path}.adaptation")
+        found[f"{layer} after spatial scan"] = Tap(f"{path}.spatial", reads="inner")
+        found[f"{layer} output"] = Tap(path)
+    return found
 
 
 def _layers(shape: FusionShape, width: int) -> nn.ModuleList:

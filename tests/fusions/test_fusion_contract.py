@@ -120,8 +120,8 @@ def test_evaluation_is_deterministic(fusion):
 def test_declared_taps_exist_and_are_called(fusion):
     heard = []
     hooks = [
-        fusion.get_submodule(path).register_forward_hook(lambda *_, tap=tap: heard.append(tap))
-        for tap, path in fusion.taps.items()
+        fusion.get_submodule(tap.path).register_forward_hook(lambda *_, name=n: heard.append(name))
+        for n, tap in fusion.taps.items()
     ]
     with torch.no_grad():
         fusion(*inputs())

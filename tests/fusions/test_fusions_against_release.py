@@ -23,7 +23,7 @@ SHAPE = FusionShape(
 
 @pytest.mark.parametrize("name", ["twister", "twister_down"])
 def test_channel_spatial_ordering_equals_the_released_twister(name):
-    layer = TwistingLayer(SHAPE, parts=3, name="x")
+    layer = TwistingLayer(SHAPE, name="x")
     module = nn.ModuleDict({"spatial": layer.scans["spatial"], "channel": layer.scans["channel"]})
 
     def twist(image, text_global, text_local):
@@ -35,7 +35,7 @@ def test_channel_spatial_ordering_equals_the_released_twister(name):
 
 
 def test_two_twisting_layers_equal_the_release():
-    layers = nn.ModuleList(TwistingLayer(SHAPE, parts=3, name=f"x{i}") for i in range(2))
+    layers = nn.ModuleList(TwistingLayer(SHAPE, name=f"x{i}") for i in range(2))
     names = []
     for i in range(2):
         old, new = f"blocks.{i}.", f"{i}."

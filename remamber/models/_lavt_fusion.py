@@ -3,11 +3,14 @@
 Yang et al. 2022, sections 3.2 and 3.3.
 """
 
+from typing import ClassVar
+
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from remamber.fusions import Tap
 from remamber.layers.linear import Linear
 from remamber.layers.spatial_scan import pointwise
 
@@ -54,16 +57,22 @@ class PixelWordAttention(nn.Module):
     scores, which comes to the same in float32.
 
     Attributes:
-        taps: display name -> path of the submodule whose output shows it.
+        shares: whether a position's values are shares over the tokens: they add up to one.
+        taps: display name -> the place: image and words before one gates the other, and after.
 
     Args:
         channels: C of the stage.
         text_width: d, width of a word's feature.
     """
 
+    shares: ClassVar[bool] = True
+
     def __init__(self, channels: int, *, text_width: int) -> None:
         super().__init__()
-        self.taps = {"words": "out_norm", "fused": "gated"}
+        self.taps = {
+            "before gating": Tap("gated", groups=("image", "local"), reads="input"),
+            "output": Tap("gated"),
+        }
         self.visual = Linear(channels, channels)
         self.query = Linear(channels, channels)
         self.query_norm = InstanceNorm()
@@ -80,26 +89,43 @@ class PixelWordAttention(nn.Module):
         text_mask: Bool[Tensor, "b t"],
     ) -> Float[Tensor, "b c h w"]:
         """Multi-modal features of the image's shape."""
-        query = self.query_norm(pointwise(self.query, image))
-        words = self.out_norm(pointwise(self.out, self._gathered(query, text, text_mask)))
+        words = self.out_norm(pointwise(self.out, self._gathered(image, text, text_mask)))
         fused: Tensor = self.gated(F.gelu(pointwise(self.visual, image)), words)
         return fused
 
+    def interaction_map(
+        self,
+        image: Float[Tensor, "b c h w"],
+        text: Float[Tensor, "b t d"],
+        text_mask: Bool[Tensor, "b t"],
+    ) -> Float[Tensor, "b t h w"]:
+        """What every position attends to; zero where there is no token."""
+        weights = self._weights(image, text, text_mask).masked_fill(~text_mask.unsqueeze(1), 0.0)
+        return torch.unflatten(weights.transpose(1, 2), 2, image.shape[2:])
+
     def _gathered(
         self,
-        query: Float[Tensor, "b c h w"],
+        image: Float[Tensor, "b c h w"],
         text: Float[Tensor, "b t d"],
         text_mask: Bool[Tensor, "b t"],
     ) -> Float[Tensor, "b c h w"]:
         """Values of the words, weighted by how well a position's query meets their keys."""
-        size = query.shape[2:]
-        key, value = self.key(text), self.value(text) * text_mask.unsqueeze(2)
+        value = self.value(text) * text_mask.unsqueeze(2)
+        gathered = self._weights(image, text, text_mask).to(value.dtype) @ value
+        return torch.unflatten(gathered, 1, image.shape[2:]).permute(0, 3, 1, 2)
+
+    def _weights(
+        self,
+        image: Float[Tensor, "b c h w"],
+        text: Float[Tensor, "b t d"],
+        text_mask: Bool[Tensor, "b t"],
+    ) -> Float[Tensor, "b l t"]:
+        query, key = self.query_norm(pointwise(self.query, image)), self.key(text)
         positions = query.permute(0, 2, 3, 1).flatten(1, 2).to(key.dtype)
         scores = positions @ key.transpose(1, 2) * query.shape[1] ** -0.5
         # Not minus infinity, whose softmax over an expression without a word would be NaN.
         scores = scores.masked_fill(~text_mask.unsqueeze(1), torch.finfo(scores.dtype).min)
-        gathered = scores.softmax(dim=2).to(value.dtype) @ value
-        return torch.unflatten(gathered, 1, size).permute(0, 3, 1, 2)
+        return scores.softmax(dim=2)
 
 
 class LanguageGate(nn.Module):

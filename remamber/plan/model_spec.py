@@ -9,6 +9,17 @@ from remamber.plan.unread_fields import UNREAD, without_unread, without_unread_f
 
 Positive = Annotated[int, Field(gt=0)]
 Size = Literal["tiny", "small", "base"]
+Cube = Literal[
+    "image-global-local",
+    "image-global",
+    "image-local",
+    "image-local-global",
+    "global-image-local",
+    "global-local-image",
+    "local-image-global",
+    "local-global-image",
+]
+"""The Twister's cube: its parts in the order of their channels, the release's first."""
 
 
 class Strict(BaseModel):
@@ -36,7 +47,7 @@ class FusionSpec(Strict):
     scan_order: str = "channel-spatial"
     channel_scan: Literal["two-way", "causal"] = "two-way"
     spatial_scan: Literal["selective", "ssd"] = "selective"
-    cube: Literal["image-global-local", "image-global", "image-local"] = "image-global-local"
+    cube: Cube = "image-global-local"
     depth: Annotated[int, Field(gt=0, le=64)] = 2
     options: dict[str, Option] = {}
 

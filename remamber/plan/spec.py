@@ -9,7 +9,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from remamber.plan.alterations import (
+    DIRECTION_BITS,
+    Direction,
+    PaddingChange,
+    ScanPlace,
+    TextChange,
+)
 from remamber.plan.canonical import canonical_text
+from remamber.plan.look import AttentionSpec, DistributionSpec, MasksSpec, ReceptiveSpec
 from remamber.plan.model_spec import (
     FusionSpec,
     ModelSpec,
@@ -24,12 +32,16 @@ from remamber.plan.protocols import DEFAULT, PROTOCOLS
 from remamber.plan.speed import SpeedSpec
 
 __all__ = [
+    "AttentionSpec",
     "DataSpec",
+    "DistributionSpec",
     "EvaluateSpec",
     "FusionSpec",
     "KernelsSpec",
+    "MasksSpec",
     "ModelSpec",
     "Positive",
+    "ReceptiveSpec",
     "RunSpec",
     "Size",
     "SpeedSpec",
@@ -48,6 +60,10 @@ ADDED: dict[tuple[str, ...], Any] = {
     ("kernels",): None,
     ("speed",): None,
     ("flops",): None,
+    ("distribution",): None,
+    ("attention",): None,
+    ("masks",): None,
+    ("receptive",): None,
     ("model", "start"): None,
     ("model", "text", "fingerprint"): "",
     ("model", "fusion", "channel_scan"): "two-way",
@@ -62,6 +78,11 @@ ADDED: dict[tuple[str, ...], Any] = {
     ("train", "text_layers"): None,
     ("weights",): None,
     ("evaluate", "limit"): None,
+    ("evaluate", "text"): "as-is",
+    ("evaluate", "padding"): "as-is",
+    ("evaluate", "knock_out"): (),
+    ("evaluate", "knock_out_in"): "model",
+    ("evaluate", "count_changed"): False,
 }
 """Fields added after the first records, and their defaults: who leaves them so keeps its hash."""
 
@@ -121,12 +142,22 @@ class EvaluateSpec(Strict):
 
     Tables show the first of ``protocols``; the counts of the others are kept beside it.
     ``limit`` scores that many expressions of each split, evenly spaced: a quick look.
+
+    ``text``, ``padding`` and ``knock_out`` disturb a trained model while it is scored: see
+    ``alterations``. ``knock_out`` are the directions silenced in the spatial scans of
+    ``knock_out_in``. ``count_changed`` counts the pixels in which each mask differs from the
+    undisturbed model's, at the price of a second pass.
     """
 
     protocols: Annotated[tuple[str, ...], Field(min_length=1)] = (DEFAULT,)
     batch: Positive = 64
     shuffled_text: bool = False
     limit: Positive | None = None
+    text: TextChange = "as-is"
+    padding: PaddingChange = "as-is"
+    knock_out: tuple[Direction, ...] = ()
+    knock_out_in: ScanPlace = "model"
+    count_changed: bool = False
 
     @model_validator(mode="before")
     @classmethod
@@ -147,6 +178,18 @@ class EvaluateSpec(Strict):
         if len(set(names)) < len(names):
             raise ValueError("a protocol is named twice")
         return names
+
+    @field_validator("knock_out")
+    @classmethod
+    def _in_order(cls, directions: tuple[Direction, ...]) -> tuple[Direction, ...]:
+        return tuple(way for way in DIRECTION_BITS if way in directions)
+
+    def alterations(self) -> list[str]:
+        """How the model is disturbed, in the words of a run's name; empty if it is not."""
+        where = [] if self.knock_out_in == "model" else [f"in-{self.knock_out_in}"]
+        silent = ["without", *self.knock_out, *where] if self.knock_out else []
+        padding = ["padding", self.padding] if self.padding != "as-is" else []
+        return [*([self.text] if self.text != "as-is" else []), *padding, *silent]
 
     @property
     def protocol(self) -> str:
@@ -198,6 +241,10 @@ class RunSpec(Strict):
     kernels: KernelsSpec | None = None
     speed: SpeedSpec | None = None
     flops: FlopsSpec | None = None
+    distribution: DistributionSpec | None = None
+    attention: AttentionSpec | None = None
+    masks: MasksSpec | None = None
+    receptive: ReceptiveSpec | None = None
     scan_backend: Literal["auto", "triton", "mamba-ssm", "cpu", "reference"] = "auto"
 
     def canonical(self) -> str:
@@ -225,5 +272,5 @@ class RunSpec(Strict):
             words[:1] = self.model.words()
             words.append(f"s{self.seed}")
         if self.weights is not None:
-            words.append(f"w{self.weights.sha256[:8]}")
+            words += [*self.evaluate.alterations(), f"w{self.weights.sha256[:8]}"]
         return f"{'-'.join(words)}-{self.digest[:8]}"

@@ -5,9 +5,10 @@ from typing import Any
 
 from simulated_study import ENVIRONMENT
 
+from remamber.plan.question import KernelAnalysis, load_question
 from remamber.plan.scan_shapes import SHAPES, START_UP
 from remamber.plan.spec import KernelsSpec, RunSpec
-from remamber.plan.study import KernelAnalysis, StudyRuns, load_question, studies_folder
+from remamber.plan.study import StudyRuns, studies_folder
 from remamber.record.schema import Measurement, Record
 from remamber.record.store import Store
 

@@ -5,9 +5,10 @@ from typing import Any
 
 from simulated_study import ENVIRONMENT
 
+from remamber.plan.question import SpeedAnalysis, load_question
 from remamber.plan.spec import ModelSpec, RunSpec, SpeedSpec
 from remamber.plan.speed import model_key
-from remamber.plan.study import SpeedAnalysis, StudyRuns, load_question, studies_folder
+from remamber.plan.study import StudyRuns, studies_folder
 from remamber.record.schema import Measurement, Record
 from remamber.record.store import Store
 

@@ -57,8 +57,15 @@ def answer(question: Question, *, settings: Settings, streams: Streams) -> None:
     if question.as_json:
         streams.result(json.dumps(as_document(found), indent=1))
     else:
-        streams.result(as_text(found, color=streams.color, width=streams.width))
+        text = as_text(found, color=streams.color, width=streams.width)
+        streams.result(text if not question.slices else "\n".join((text, *_slices(found, streams))))
     streams.insist(f"record  {found.folder / 'record.json'}")
+
+
+def _slices(found: Evaluated, streams: Streams) -> list[str]:
+    from remamber.cli._slices_view import slices_text
+
+    return slices_text(found, color=streams.color, width=streams.width)
 
 
 def evaluated(question: Question, *, settings: Settings, streams: Streams) -> Evaluated:

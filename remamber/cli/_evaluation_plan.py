@@ -42,6 +42,7 @@ class Question:
     fresh: bool = False
     per_expression: Path | None = None
     as_json: bool = False
+    slices: bool = False
 
     @classmethod
     def of(cls, options: Mapping[str, Any], *, command: str) -> "Question":
@@ -55,6 +56,7 @@ class Question:
             "split_by",
         )
         plain += ("batch", "limit", "scan_backend", "fresh", "per_expression", "as_json")
+        plain += ("slices",)
         several = {"splits": "split", "protocols": "protocol", "overrides": "set_"}
         given: dict[str, Any] = {name: options[name] for name in plain}
         given |= {name: tuple(dict.fromkeys(options[o] or ())) for name, o in several.items()}

@@ -6,6 +6,7 @@ from typing import Any
 
 from remamber.cli._errors import printable
 from remamber.cli._evaluation import Evaluated
+from remamber.cli._slices_view import slices_document
 from remamber.plan.protocols import Protocol
 from remamber.report import format as fmt
 from remamber.table.evaluated import Score, ScoredSplit, scored_splits
@@ -45,7 +46,7 @@ def as_document(found: Evaluated) -> dict[str, Any]:
         "data": {**record.data, "image_size": record.spec.data.image_size},
         "limit": record.spec.evaluate.limit,
         "device": record.environment.device,
-        "results": [_result(splits) for _, part in _by_protocol(found) for splits in part],
+        "results": [_result(found, split) for _, part in _by_protocol(found) for split in part],
         "warnings": list(record.warnings),
     }
 
@@ -110,7 +111,7 @@ def _cell(score: Score | None, *, detailed: bool) -> str:
     return f"{value} {fmt.half_interval(score.low, score.high)}"
 
 
-def _result(split: ScoredSplit) -> dict[str, Any]:
+def _result(found: Evaluated, split: ScoredSplit) -> dict[str, Any]:
     return {
         "protocol": split.protocol.name,
         "split": split.split,
@@ -121,4 +122,5 @@ def _result(split: ScoredSplit) -> dict[str, Any]:
             score.metric: {"value": score.value, "interval": [score.low, score.high]}
             for score in split.scores
         },
+        "slices": slices_document(found, split.split, protocol=split.protocol.name),
     }

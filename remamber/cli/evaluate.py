@@ -115,6 +115,7 @@ def evaluate(
     fresh: Fresh = False,
     store: options.StoreDir = None,
     per_expression: PerExpression = None,
+    slices: options.Slices = False,
     as_json: options.Json = False,
     data_root: chosen.DataRoot = None,
     download: chosen.Download = None,

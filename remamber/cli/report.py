@@ -41,6 +41,7 @@ def report(
     as_json: options.Json = False,
     open_page: options.OpenPage = False,
     single_file: options.SingleFile = False,
+    slices: options.Slices = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = 0,
     no_color: options.NoColor = False,
@@ -66,5 +67,5 @@ def report(
         formats=chosen,
         single_file=single_file,
     )
-    show({runs.study: rendered}, streams, as_json=as_json, open_page=open_page)
+    show({runs.study: rendered}, streams, as_json=as_json, open_page=open_page, slices=slices)
     return 0

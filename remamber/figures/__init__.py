@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from remamber.registry import FIGURES
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from plotly.graph_objects import Figure
 
 Curve = tuple[tuple[float, float], ...]
@@ -66,6 +68,60 @@ class Reading(NamedTuple):
     lost: bool = False
 
 
+class Cloud(NamedTuple):
+    """Points of one group on the first principal axes.
+
+    Attributes:
+        panel: the place in the model, one panel.
+        choice: the stage and layer, one at a time is shown.
+        group: what the points are.
+        points: n by 3.
+        shares: of the panel's variance on the axes; fewer than three if there are no more.
+    """
+
+    panel: str
+    choice: str
+    group: str
+    points: "NDArray[np.float32]"
+    shares: tuple[float, ...]
+
+
+class MapTile(NamedTuple):
+    """The maps of one model at one depth for one expression.
+
+    Attributes:
+        model: the row's name.
+        depth: such as ``stage 3``.
+        density: words by rows by columns, 1 where a map is as if evenly spread.
+        energy: of each word's map, the share inside the target.
+    """
+
+    model: str
+    depth: str
+    density: "NDArray[np.float64]"
+    energy: tuple[float, ...]
+
+
+class MapRow(NamedTuple):
+    """An expression and its maps.
+
+    Attributes:
+        text: the expression.
+        size: height and width of the image, in any unit.
+        image: the image as a data URI.
+        target: the image with the target marked on it, as a data URI.
+        words: of which there are maps; the first stands for all tokens.
+        tiles: model by model, depth by depth.
+    """
+
+    text: str
+    size: tuple[int, int]
+    image: str
+    target: str
+    words: tuple[str, ...]
+    tiles: tuple[MapTile, ...]
+
+
 class Roofs(NamedTuple):
     """What the machine can do: bytes a second of a copy, operations a second of a product."""
 
@@ -88,7 +144,11 @@ class Series:
         points: measurements of an implementation.
         readings: what a model costs by image size, in the figure's metric.
         growth: panel -> the exponent of that against pixels.
+        by_slice: way to divide the split -> slice -> the figure's metric in it.
         cost: of one iteration in the figure's metric, beside the accuracy in ``by_split``.
+        by_map: map of the model -> the figure's metric.
+        energy: map of the model -> where in the image its gradient lies, summing to 1.
+        control: whether its weights are initial.
     """
 
     index: int
@@ -101,7 +161,11 @@ class Series:
     points: tuple[Point, ...] = ()
     readings: tuple[Reading, ...] = ()
     growth: Mapping[str, Estimate] = field(default_factory=dict)
+    by_slice: Mapping[str, Mapping[str, Estimate]] = field(default_factory=dict)
     cost: float | None = None
+    by_map: Mapping[str, Estimate] = field(default_factory=dict)
+    energy: "Mapping[str, NDArray[np.float32]]" = field(default_factory=dict)
+    control: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,6 +181,8 @@ class FigureData:
         ceilings: split -> (name, metric) of the best mask that the stride allows.
         roofs: limits of the machine, for the points.
         panels: names of the panels over which the points are spread.
+        clouds: points on principal axes.
+        maps: expressions with their maps.
         percent: writes a fraction for people, in percent.
     """
 
@@ -128,6 +194,8 @@ class FigureData:
     ceilings: Mapping[str, tuple[str, float]] = field(default_factory=dict)
     roofs: Roofs | None = None
     panels: tuple[str, ...] = ()
+    clouds: tuple[Cloud, ...] = ()
+    maps: tuple[MapRow, ...] = ()
     percent: Callable[[float], str]
 
 

@@ -48,6 +48,8 @@ def template(*, dark: bool) -> go.layout.Template:
         "automargin": True,
         "title": {"standoff": 8},
     }
+    in_space = {"gridcolor": grid, "linecolor": grid, "zerolinecolor": grid, "color": ink}
+    wall = {**in_space, "backgroundcolor": paper, "showbackground": True}
     return go.layout.Template(
         layout={
             "font": {"family": FONT, "size": 13, "color": ink},
@@ -57,6 +59,8 @@ def template(*, dark: bool) -> go.layout.Template:
             "yaxis": axis,
             "hoverlabel": {"font": {"family": FONT}},
             "legend": {"bgcolor": "rgba(0,0,0,0)"},
+            "scene": {"xaxis": wall, "yaxis": wall, "zaxis": wall},
+            "updatemenudefaults": {"bgcolor": paper, "bordercolor": grid, "font": {"color": ink}},
         }
     )
 

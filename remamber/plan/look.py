@@ -69,3 +69,15 @@ class MasksSpec(Strict):
     rows: tuple[str, ...] = ()
     candidates: Annotated[int, Field(ge=0)] = 0
     items: tuple[MaskExample, ...] = ()
+
+
+class ReceptiveSpec(Strict):
+    """How far a model's features see: gradients of the middle features by the image's pixels.
+
+    ``samples`` images of ``split``, evenly spaced, are read, each with the first expression of
+    its first target. With ``trained`` false the weights are initial: the control.
+    """
+
+    split: str = "val"
+    samples: Annotated[int, Field(ge=2)] = 64
+    trained: bool = True

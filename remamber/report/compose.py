@@ -1,20 +1,24 @@
 """From results to a document: verdict, tables, notes, figures and provenance in their places."""
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from itertools import product
 
 from remamber.figures import Estimate, FigureData, Series, draw
-from remamber.plan.study import FigureView
+from remamber.plan.question import FigureView
 from remamber.report import format as fmt
 from remamber.report.document import Document, Picture
 from remamber.report.notes import CEILING, notes
 from remamber.report.provenance import condition, provenance
 from remamber.report.verdict import verdict
+from remamber.table.alterations import alterations_table
 from remamber.table.compare import Comparison
 from remamber.table.layout import FLOOR, bounds_table, cost_table, differences_table, results_table
 from remamber.table.model import Table, side_by_side
 from remamber.table.results import Results, metrics_of
+from remamber.table.slices import Sliced
+from remamber.table.slices_layout import slice_data, slice_tables
 from remamber.table.source import Variant
 
 SYNTHETIC = "Synthetic data, toy scale. Compare orders, not values, with the paper."
@@ -36,7 +40,8 @@ def compose(results: Sequence[Results]) -> Document:
         verdict=" ".join(_of_dataset(verdict(r), r.dataset) for r in results),
         banner=SYNTHETIC if any(r.synthetic for r in results) else None,
         condition=condition([record for r in results for record in r.records]),
-        tables=_tables(results),
+        tables=(*_tables(results), *_sliced(results, slice_tables)),
+        data=_sliced(results, slice_data),
         notes=_notes(results),
         pictures=tuple(
             _picture(r, view, number)
@@ -53,6 +58,7 @@ def _tables(results: Sequence[Results]) -> tuple[Table, ...]:
         lambda r: differences_table(r) if _comparable(r) else None,
         cost_table,
         bounds_table,
+        alterations_table,
     )
     found = []
     for make in makers:
@@ -60,6 +66,18 @@ def _tables(results: Sequence[Results]) -> tuple[Table, ...]:
         if made:
             found.append(side_by_side(made))
     return tuple(found)
+
+
+def _sliced(
+    results: Sequence[Results], make: Callable[[Results], Sequence[Table]]
+) -> tuple[Table, ...]:
+    """Every slicing once, with the columns of all data sets whose records know it."""
+    made = {r.dataset: {table.name: table for table in make(r)} for r in results}
+    names = dict.fromkeys(name for tables in made.values() for name in tables)
+    return tuple(
+        side_by_side({d: tables[name] for d, tables in made.items() if name in tables})
+        for name in names
+    )
 
 
 def _notes(results: Sequence[Results]) -> tuple[str, ...]:
@@ -122,8 +140,26 @@ def _series(results: Results, variant: Variant, split: str, metric: str) -> Seri
         difference=difference,
         best=best,
         tied=tied,
+        by_slice=_by_slice(results.slices.get(split, ()), variant.label, metric),
         curves={n: tuple(r.curves[n] for r in variant.ok if n in r.curves) for n in names},
     )
+
+
+def _by_slice(
+    found: Sequence[Sliced], label: str, metric: str
+) -> Mapping[str, Mapping[str, Estimate]]:
+    """What a row reaches in the slices that the page has tables of."""
+    shown: dict[str, dict[str, Estimate]] = {}
+    for sliced in found:
+        for part in sliced.slices if sliced.divides else ():
+            comparison = part.comparison
+            if label in comparison.rows and metric in comparison.metrics:
+                row, m = comparison.rows.index(label), comparison.metrics.index(metric)
+                estimate = _estimate(comparison, row, m)
+                if not math.isnan(estimate.value):
+                    few = Estimate(estimate.value) if part.is_thin else estimate
+                    shown.setdefault(sliced.slicing.title, {})[part.label] = few
+    return shown
 
 
 def _estimate(comparison: Comparison, row: int, metric: int) -> Estimate:

@@ -13,6 +13,7 @@ from remamber.table.model import Cell, Column, Row, Table
 from remamber.table.resample import DRAWS, LEVEL, RESAMPLING_SEED
 from remamber.table.results import Results
 from remamber.table.significance import ALPHA
+from remamber.table.slices import Sliced
 
 SCHEMA_VERSION = 1
 _FIELDS = (
@@ -25,7 +26,7 @@ def csv_text(document: Document) -> str:
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(("study", "table", "row", "group", "column", "unit", *_FIELDS))
-    for table in document.tables:
+    for table in document.for_machines():
         for row in table.rows:
             for column, cell in zip(table.columns, row.cells, strict=True):
                 place = (row.label, column.place, column.label, column.unit)
@@ -59,10 +60,10 @@ def results_json(results: Sequence[Results], document: Document) -> dict[str, An
             "level": LEVEL,
             "alpha": ALPHA,
             "resampling_seed": RESAMPLING_SEED,
-            "test": "two-sided paired bootstrap p, Holm over the rows of a column",
+            "test": "two-sided paired t over images, Holm over all pairs of rows of a column",
         },
         **(found[""] if len(results) == 1 else {"datasets": found}),
-        "tables": {table.name: table_lines(table) for table in document.tables},
+        "tables": {table.name: table_lines(table) for table in document.for_machines()},
         "notes": list(document.notes),
         "runs": [run_line(record) for r in results for record in r.records],
         "unrecorded_runs": [i for r in results for i in r.selection.unrecorded],
@@ -80,6 +81,7 @@ def _findings(results: Results) -> dict[str, Any]:
             for split, c in results.by_split.items()
         },
         "p_values": _p_values(results),
+        "slices": {split: _slices(found) for split, found in results.slices.items()},
         "detectable_difference": _number(results.detectable),
         "order_agreement": [_rounded(vars(order)) for order in results.orders],
         "text_control": _rounded(vars(results.control)) if results.control else None,
@@ -122,6 +124,7 @@ def _cell(cell: Cell) -> dict[str, Any]:
         "low": _number(cell.low),
         "high": _number(cell.high),
         "n": cell.n,
+        "few": cell.few or None,
         "best": cell.best or None,
         "dagger": cell.dagger or None,
         "status": cell.status if not cell.reason else f"{cell.status}: {cell.reason}",
@@ -140,6 +143,17 @@ def _p_values(results: Results) -> dict[str, dict[str, dict[str, float | None]]]
             for m, metric in enumerate(c.metrics)
         }
         for split, c in results.by_split.items()
+    }
+
+
+def _slices(found: Sequence[Sliced]) -> dict[str, dict[str, dict[str, int]]]:
+    """How large every slice of a split is: slicing -> slice -> expressions and images."""
+    return {
+        sliced.slicing.name: {
+            part.label: {"expressions": part.expressions, "images": part.images}
+            for part in sliced.slices
+        }
+        for sliced in found
     }
 
 

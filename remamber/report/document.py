@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from remamber.report.gallery import Gallery
 from remamber.table.model import Table
 
 
@@ -40,7 +41,10 @@ class Document:
         tables: results first.
         notes: sentences under the results.
         pictures: figures in the order of the analysis.
+        galleries: pictures that are photographs with masks, shown before the tables.
         provenance: everything needed to trace and repeat the numbers.
+        reports: files beside this one, of the reports that it rests on.
+        data: tables for files that machines read, in the place of the shown ones of their name.
     """
 
     study: str
@@ -55,3 +59,11 @@ class Document:
     notes: tuple[str, ...]
     pictures: tuple[Picture, ...]
     provenance: tuple[Section, ...]
+    galleries: tuple[Gallery, ...] = ()
+    data: tuple[Table, ...] = ()
+    reports: tuple[str, ...] = ()
+
+    def for_machines(self) -> tuple[Table, ...]:
+        """The tables as results files hold them."""
+        instead = {table.name for table in self.data}
+        return (*(table for table in self.tables if table.name not in instead), *self.data)

@@ -6,6 +6,7 @@ from typing import Any
 
 from remamber.report.cells import full_heading, groups, heading, unit_line, words
 from remamber.report.document import Document, Picture
+from remamber.report.gallery_page import gallery_parts
 from remamber.report.page import asset, filled
 from remamber.table.model import Cell, Column, Table
 
@@ -22,7 +23,8 @@ def html(document: Document, *, plotly_src: str | None) -> str:
 
     Args:
         document: what to render.
-        plotly_src: path of plotly.js relative to the page; None puts it into the page.
+        plotly_src: path of plotly.js relative to the page; None puts it into the page, if there is
+            a figure to draw.
     """
     # Imported here: only a page pays for plotly.
     from markupsafe import Markup
@@ -31,15 +33,21 @@ def html(document: Document, *, plotly_src: str | None) -> str:
     return filled(
         "report.html.j2",
         document=document,
+        pages=[f.removesuffix(".html") for f in document.reports if f.endswith(".html")],
         tables=[part for table in document.tables for part in _tables(table)],
         notes_after=len(document.tables[0].by_dataset()),
+        galleries=[gallery_parts(gallery) for gallery in document.galleries],
         pictures=[_picture(picture) for picture in document.pictures],
         templates=Markup(_json(_plotly_templates())),
         plotly_src=plotly_src,
-        plotly_inline=Markup(get_plotlyjs()) if plotly_src is None else "",
-        style=Markup(asset("report.css")),
+        plotly_inline=Markup(get_plotlyjs() if document.pictures and plotly_src is None else ""),
+        style=Markup(asset("report.css") + _gallery_style(document)),
         script=Markup(asset("report.js")),
     )
+
+
+def _gallery_style(document: Document) -> str:
+    return asset("gallery.css") if document.galleries else ""
 
 
 def _tables(table: Table) -> list[dict[str, Any]]:
@@ -53,6 +61,8 @@ def _tables(table: Table) -> list[dict[str, Any]]:
 def _table(table: Table, *, name: str) -> dict[str, Any]:
     return {
         "name": name,
+        "chapter": table.chapter,
+        "note": table.note,
         "title": table.title,
         "unit": unit_line(table),
         "head": table.head,
@@ -71,7 +81,12 @@ def _table(table: Table, *, name: str) -> dict[str, Any]:
 
 
 def _cell(column: Column, cell: Cell) -> dict[str, Any]:
-    kinds = {"best": cell.best, "tied": cell.dagger, "missing": cell.status != "ok"}
+    kinds = {
+        "best": cell.best,
+        "tied": cell.dagger,
+        "few": cell.few,
+        "missing": cell.status != "ok",
+    }
     return {
         "words": words(column, cell),
         "kind": " ".join(name for name, is_so in kinds.items() if is_so),

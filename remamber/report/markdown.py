@@ -1,10 +1,12 @@
 """A document as Markdown that GitHub renders: tables, pictures by relative path, provenance."""
 
 from collections.abc import Mapping
-from itertools import chain
+from itertools import chain, groupby
 
 from remamber.report.cells import full_heading, unit_line, words
+from remamber.report.contact_sheet import sheet_name
 from remamber.report.document import Document, Picture, Section
+from remamber.report.gallery import Gallery
 from remamber.table.model import Cell, Column, Table
 
 _SPECIAL = str.maketrans({c: f"\\{c}" for c in "\\`*_[]|#~"} | {"<": "&lt;", ">": "&gt;"})
@@ -15,7 +17,8 @@ def markdown(document: Document, *, pictures: Mapping[str, str], page: str | Non
 
     Args:
         document: what to render.
-        pictures: picture slug -> path of its PNG, relative to the Markdown file.
+        pictures: picture slug, or name of a gallery's sheet -> path of its PNG, relative to the
+            Markdown file.
         page: path of the HTML report, relative to the Markdown file; None if there is none.
     """
     parts = [
@@ -25,19 +28,27 @@ def markdown(document: Document, *, pictures: Mapping[str, str], page: str | Non
     ]
     if document.banner:
         parts.append(f"> **{escape(document.banner)}**")
-    parts.append(escape(document.condition))
+    parts += [escape(document.condition), _reports(document.reports)]
     first, *others = document.tables
+    parts += chain.from_iterable(_gallery(g, pictures) for g in document.galleries)
     for table in first.by_dataset():
         if table.title != document.title:
             parts.append(_title(table))
         parts.append(_table(table))
     parts.append(_bullets(document.notes))
-    for table in (part for other in others for part in other.by_dataset()):
-        parts += [_title(table), _table(table)]
+    for chapter, tables in groupby(others, key=lambda table: table.chapter):
+        parts += [f"## {escape(chapter)}"] if chapter else []
+        for table in (part for other in tables for part in other.by_dataset()):
+            parts += [_title(table), _table(table), escape(table.note)]
     parts += chain.from_iterable(_picture(p, pictures, page) for p in document.pictures)
     parts.append("## Provenance")
     parts += [_section(section) for section in document.provenance]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _reports(files: tuple[str, ...]) -> str:
+    links = [f"[{escape(f.removesuffix('.md'))}]({f})" for f in files if f.endswith(".md")]
+    return f"Reports of these runs: {', '.join(links)}" if links else ""
 
 
 def escape(text: str) -> str:
@@ -47,7 +58,8 @@ def escape(text: str) -> str:
 
 def _title(table: Table) -> str:
     unit = unit_line(table)
-    return f"## {escape(table.title)}{f' ({unit})' if unit else ''}"
+    level = "###" if table.chapter else "##"
+    return f"{level} {escape(table.title)}{f' ({unit})' if unit else ''}"
 
 
 def _table(table: Table) -> str:
@@ -83,6 +95,16 @@ def _picture(picture: Picture, pictures: Mapping[str, str], page: str | None) ->
         return [title, f"![{alt}]({pictures[picture.slug]})"]
     where = f" The figure is in [{escape(page)}]({page}#{picture.slug})." if page else ""
     return [title, f"{alt}{where}"]
+
+
+def _gallery(gallery: Gallery, pictures: Mapping[str, str]) -> list[str]:
+    """A sheet for each rule that chose its rows; their words where the sheet was not written."""
+    parts = [f"## {escape(gallery.title)}", escape(gallery.words)]
+    for rule, name in gallery.rules.items():
+        alt = "; ".join(escape(exhibit.alt) for exhibit in gallery.of_rule(rule))
+        sheet = pictures.get(sheet_name(gallery, rule))
+        parts += [f"### {escape(name)}", f"![{alt}]({sheet})" if sheet else alt]
+    return parts
 
 
 def _section(section: Section) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from remamber.plan.protocols import PROTOCOLS
 from remamber.plan.spec import changed
-from remamber.record.schema import PRECISION, Record
+from remamber.record.schema import PRECISION, WEIGHTS, WEIGHTS_RUN, Record
 from remamber.report import format as fmt
 from remamber.report.document import Section
 from remamber.table.results import Results
@@ -98,7 +98,14 @@ def provenance(results: Sequence[Results]) -> tuple[Section, ...]:
 
 def _run(record: Record) -> str:
     made = f"spec {record.digest[:16]}, seed {record.spec.seed}, {record.status}"
-    return f"{made}, {fmt.seconds(record.wall_s)}, finished {record.finished}"
+    return f"{made}, {fmt.seconds(record.wall_s)}, finished {record.finished}{_weights(record)}"
+
+
+def _weights(record: Record) -> str:
+    """Whose weights a run looked at; empty for a training."""
+    if WEIGHTS_RUN in record.data:
+        return f", weights of run {record.data[WEIGHTS_RUN]}"
+    return f", weights {record.data[WEIGHTS]}" if WEIGHTS in record.data else ""
 
 
 def machine_facts(records: tuple[Record, ...]) -> dict[str, str]:
@@ -116,7 +123,9 @@ def machine_facts(records: tuple[Record, ...]) -> dict[str, str]:
 
 
 def _data_facts(records: tuple[Record, ...]) -> dict[str, str]:
-    keys = dict.fromkeys(key for r in records for key in r.data)
+    keys = dict.fromkeys(
+        key for r in records for key in r.data if key not in (WEIGHTS, WEIGHTS_RUN)
+    )
     facts = {
         key.replace("_", " "): each(records, lambda r, key=key: _fact(r.data.get(key)))  # type: ignore[misc]
         for key in keys

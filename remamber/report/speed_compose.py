@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from remamber.figures import Estimate, FigureData, Reading, Series, draw
-from remamber.plan.study import FigureView
+from remamber.plan.question import FigureView
 from remamber.report import format as fmt
 from remamber.report.document import Document, Picture
 from remamber.report.speed_notes import speed_condition, speed_notes, speed_provenance

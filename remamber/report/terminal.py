@@ -12,6 +12,7 @@ from rich.text import Text
 from remamber.report.cells import heading, unit_line, words
 from remamber.report.document import Document
 from remamber.table.model import Cell, Column, Table
+from remamber.table.slices_layout import CHAPTER
 
 _LEAD_METRICS = ("mIoU", "oIoU")
 _LEAD_COSTS = ("Parameters total", "Parameters fusion", "Training step", "Training steps", "seeds")
@@ -19,18 +20,19 @@ Detail = Literal["paper", "spread", "value"]
 _SHOWN = (
     *("results", "cost", "forward", "training", "fused", "start-up"),
     *("time", "model-memory", "growth"),
-    "protocols",
+    *("protocols", "means", "claims"),
 )
 _PUBLISHED = "published-"
 
 
-def terminal(document: Document, *, color: bool, width: int) -> str:
+def terminal(document: Document, *, color: bool, width: int, slices: bool = False) -> str:
     """Render a document for a terminal of that many columns.
 
     Args:
         document: what to render.
         color: whether escape codes may be used.
         width: columns of the terminal.
+        slices: show the tables of slices too.
     """
     console = Console(
         file=StringIO(),
@@ -48,18 +50,26 @@ def terminal(document: Document, *, color: bool, width: int) -> str:
         console.print(Text(document.banner, style="bold yellow"))
     console.print(_plain(document.condition, style="dim"))
     for table in document.tables:
-        if table.name in _SHOWN or table.name.startswith(_PUBLISHED):
+        if _is_shown(table, slices=slices):
             parts = table.by_dataset()
             for part in parts:
                 console.print()
                 console.print(_fitting(part, console, titled=len(parts) > 1))
+                if part.note:
+                    console.print(_plain(part.note, style="dim"))
     console.print()
     console.print(_plain(document.verdict, style="bold"))
-    for note in document.notes:
+    for note in (*(g.words for g in document.galleries), *document.notes):
         console.print(_plain(f"- {note}", style="dim"))
     output = console.file
     text = output.getvalue() if isinstance(output, StringIO) else ""
     return "\n".join(line.rstrip() for line in text.splitlines()) + "\n"
+
+
+def _is_shown(table: Table, *, slices: bool) -> bool:
+    if table.chapter == CHAPTER:
+        return slices
+    return table.name in _SHOWN or table.name.startswith(_PUBLISHED)
 
 
 def _plain(text: str, *, style: str = "") -> Text:
@@ -84,6 +94,9 @@ def _choices(table: Table) -> Iterable[tuple[Table, Detail]]:
         yield _measured(table), "paper"
         yield _with(table, lambda column: column.name in table.lead), "spread"
         yield _with(table, lambda column: column.name in table.lead), "value"
+        return
+    if table.chapter:
+        yield from ((table, "paper"), (table, "value"))
         return
     if table.name != "results":
         yield table, "paper"

@@ -3,9 +3,10 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
+from remamber.plan.question import FigureView, Question
 from remamber.plan.spec import KernelsSpec
 from remamber.plan.speed import SpeedSpec
-from remamber.plan.study import FigureView, Question, StudyRuns
+from remamber.plan.study import StudyRuns
 from remamber.record.noise import NoiseFloor
 from remamber.record.schema import Record
 from remamber.report import format as fmt

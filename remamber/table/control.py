@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from remamber.plan.study import Analysis
+from remamber.plan.question import Analysis
 from remamber.record.schema import SHUFFLED
 from remamber.table.compare import Comparison
 from remamber.table.counts import CountsFile

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from remamber.errors import ExitCode, UserError
 from remamber.metrics import Counts
@@ -36,6 +37,11 @@ class ExpressionCounts(NamedTuple):
     def image(self) -> Counts:
         """Image id of every expression."""
         return self.key[:, 0]
+
+    def only(self, part: NDArray[np.bool_]) -> "ExpressionCounts":
+        """The counts of a part of the expressions."""
+        key, intersection, union, target, protocol = self
+        return ExpressionCounts(key[part], intersection[part], union[part], target[part], protocol)
 
 
 class CountsFile:
@@ -94,6 +100,12 @@ class CountsFile:
             target[order],
             protocol or self.protocols[0],
         )
+
+    def ordered(self, split: str, protocol: str | None = None) -> dict[str, Counts]:
+        """Every array of a split by its name, in the order of ``of``."""
+        columns = self.columns(split, protocol)
+        order = np.lexsort((columns["sent_id"], columns["ref_id"], columns["image_id"]))
+        return {name: column[order] for name, column in columns.items()}
 
     def columns(self, split: str, protocol: str | None = None) -> dict[str, Counts]:
         """Every array of a split by its name, in the order in which it was scored."""

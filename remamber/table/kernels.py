@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
+from remamber.plan.question import KernelAnalysis
 from remamber.plan.scan_shapes import START_UP
-from remamber.plan.study import KernelAnalysis, StudyRuns
+from remamber.plan.study import StudyRuns
 from remamber.record.noise import NoiseFloor
 from remamber.record.schema import Measurement, Record
 from remamber.rounds import RoundRatio, round_ratio

@@ -56,8 +56,10 @@ def differences_table(results: Results) -> Table:
     )
 
 
-def cost_table(results: Results) -> Table:
-    """Parameters, time and memory of every row, medians over its seeds."""
+def cost_table(results: Results) -> Table | None:
+    """Parameters, time and memory of every row, medians over its seeds; None if nothing trained."""
+    if results.records and not any(r.spec.train for r in results.records):
+        return None
     columns = (
         (Column(group="Parameters", label="total", unit="parameters"), "parameters", "total"),
         (Column(group="Parameters", label="fusion", unit="parameters"), "parameters", "fusion"),

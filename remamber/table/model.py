@@ -48,6 +48,7 @@ class Cell:
         low: lower end of the interval, None if there is none.
         high: upper end.
         n: expressions, or rounds, behind the value.
+        few: whether there is too little behind the value for an interval and a mark.
         best: whether it is the best of its column.
         dagger: whether it cannot be told from the best at 5 %.
         status: ``ok``, or why there is no value.
@@ -61,6 +62,7 @@ class Cell:
     low: float | None = None
     high: float | None = None
     n: int | None = None
+    few: bool = False
     best: bool = False
     dagger: bool = False
     status: CellStatus = "ok"
@@ -83,7 +85,8 @@ class Row:
 class Table:
     """Rows by columns; ``name`` is a slug, ``head`` the heading of the rows' names.
 
-    ``lead`` names the columns that a narrow screen shows, where the table says so.
+    ``lead`` names the columns that a narrow screen shows, where the table says so; ``chapter`` is
+    a heading over neighbouring tables, ``note`` a sentence under the table.
     """
 
     name: str
@@ -92,6 +95,8 @@ class Table:
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
     lead: tuple[str, ...] = ()
+    chapter: str = ""
+    note: str = ""
 
     def __post_init__(self) -> None:
         for row in self.rows:
@@ -105,7 +110,9 @@ class Table:
         names = list(dict.fromkeys(column.dataset for column in self.columns))
         if len(names) < 2:
             return [self]
-        return [self._of_dataset(name) for name in names]
+        parts = [self._of_dataset(name) for name in names]
+        # What holds for all of them is said once.
+        return [*(replace(part, note="") for part in parts[:-1]), parts[-1]]
 
     def _of_dataset(self, name: str) -> "Table":
         keep = tuple(i for i, column in enumerate(self.columns) if column.dataset == name)
@@ -115,16 +122,10 @@ class Table:
 
     def only(self, keep: tuple[int, ...]) -> "Table":
         """The table with the columns of these indices."""
-        return Table(
-            name=self.name,
-            title=self.title,
-            head=self.head,
+        return replace(
+            self,
             columns=tuple(self.columns[i] for i in keep),
-            rows=tuple(
-                Row(key=r.key, label=r.label, cells=tuple(r.cells[i] for i in keep))
-                for r in self.rows
-            ),
-            lead=self.lead,
+            rows=tuple(replace(r, cells=tuple(r.cells[i] for i in keep)) for r in self.rows),
         )
 
 

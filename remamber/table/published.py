@@ -5,7 +5,8 @@ from collections.abc import Collection
 from pathlib import Path
 
 from remamber.errors import ExitCode, UserError
-from remamber.plan.study import Analysis, studies_folder
+from remamber.plan.question import Analysis
+from remamber.plan.study import studies_folder
 
 COLUMNS = ("dataset", "split", "variant", "metric", "value")
 

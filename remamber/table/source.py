@@ -1,12 +1,13 @@
 """The records that one invocation of a study made, in the order of its table's rows."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from remamber.plan.grid import ROW
-from remamber.plan.study import Analysis, StudyRuns
+from remamber.plan.question import Analysis
+from remamber.plan.study import StudyRuns
 from remamber.record.noise import NoiseFloor
 from remamber.record.schema import Record
 from remamber.table.model import CellStatus
@@ -127,8 +128,8 @@ def select(
     """
     by_id = {r.run_id: r for r in source.records()}
     found = [by_id[run_id] for run_id in dict.fromkeys(runs.run_ids) if run_id in by_id]
-    keys = list(analysis.table.labels)
     of_row = [(row_key(record, analysis.table.rows, runs), record) for record in found]
+    keys = _named_rows(analysis, runs)
     keys += [key for key in dict.fromkeys(key for key, _ in of_row) if key not in keys]
 
     def belongs(run_id: str) -> bool:
@@ -136,7 +137,12 @@ def select(
         return dataset is None or read in (dataset, None)
 
     variants = tuple(
-        _variant(i, key, analysis, [r for k, r in of_row if k == key and belongs(r.run_id)])
+        _variant(
+            i,
+            key,
+            row_label(key, analysis.table.labels, runs.trained.values()),
+            [r for k, r in of_row if k == key and belongs(r.run_id)],
+        )
         for i, key in enumerate(keys)
     )
     bounds = (by_id[i] for i in runs.bounds_ids if i in by_id and belongs(i))
@@ -151,7 +157,40 @@ def row_key(record: Record, rows: str, runs: StudyRuns) -> str:
     """The row of a record: the study's name of it, or the value at a dotted key of its spec."""
     if rows == ROW:
         return runs.rows.get(record.run_id, record.run_id)
-    return spec_value(record, rows)
+    value = spec_value(record, rows)
+    # Several weights with one value would pass for seeds of a row.
+    return f"{runs.trained[record.run_id]} {value}" if _several_weights(runs) else value
+
+
+def _several_weights(runs: StudyRuns) -> bool:
+    return len(set(runs.trained.values())) > 1
+
+
+def row_label(key: str, labels: Mapping[str, str], trained: Iterable[str] = ()) -> str:
+    """A row's name for people: its own, else that of the weights and that of what is done to them.
+
+    Args:
+        key: of the row.
+        labels: names by key, or by a part of one.
+        trained: keys of the weights that a study of trained weights looks at.
+    """
+    weights = next((t for t in trained if key == t or key.startswith(f"{t} ")), None)
+    if key in labels or weights is None:
+        return labels.get(key, key)
+    rest = key.removeprefix(weights).strip()
+    name = labels.get(weights, weights)
+    return f"{name} ({labels.get(rest, rest)})" if rest else name
+
+
+def _named_rows(analysis: Analysis, runs: StudyRuns) -> list[str]:
+    """The rows that the analysis names; of a study of trained weights, those that were planned."""
+    labels = analysis.table.labels
+    if not runs.trained:
+        return list(labels)
+    if analysis.table.rows != ROW:
+        return [] if _several_weights(runs) else list(labels)
+    planned = dict.fromkeys(runs.rows.values())
+    return [*(k for k in labels if k in planned), *(k for k in planned if k not in labels)]
 
 
 def spec_value(record: Record, dotted: str) -> str:
@@ -162,12 +201,12 @@ def spec_value(record: Record, dotted: str) -> str:
     return str(value)
 
 
-def _variant(index: int, key: str, analysis: Analysis, records: Sequence[Record]) -> Variant:
+def _variant(index: int, key: str, label: str, records: Sequence[Record]) -> Variant:
     by_seed = sorted(records, key=lambda r: r.spec.seed)
     return Variant(
         index=index,
         key=key,
-        label=analysis.table.labels.get(key, key),
+        label=label,
         ok=tuple(r for r in by_seed if r.status == "ok"),
         failed=tuple(r for r in by_seed if r.status != "ok"),
     )

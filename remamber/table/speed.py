@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from remamber.plan.question import SpeedAnalysis
 from remamber.plan.spec import SpeedSpec
 from remamber.plan.speed import model_key, model_labels
-from remamber.plan.study import SpeedAnalysis, StudyRuns
+from remamber.plan.study import StudyRuns
 from remamber.record.noise import NoiseFloor
 from remamber.record.schema import Record
 from remamber.rounds import RoundRatio, Verdict, round_ratio, verdict_of

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from remamber.record.files import set_aside, write_whole
-from remamber.tasks._scoring import ProtocolCounts
+from remamber.tasks._scoring import ProtocolCounts, joined
 
 _log = logging.getLogger(__name__)
 _NAME = "unfinished.npz"
@@ -74,4 +74,5 @@ class Unfinished:
                 if name.startswith("counts/"):
                     _, split, protocol, field = name.split("/")
                     found[split].counts.setdefault(protocol, {})[field] = arrays[name]
-        return found
+        # Of before a column was there: it is put in as not recorded.
+        return {split: Scored(own.items, joined([own.counts])) for split, own in found.items()}

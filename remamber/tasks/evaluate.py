@@ -11,19 +11,21 @@ from remamber.datasets import ReferringDataset, open_dataset
 from remamber.datasets._decode_crew import DecodeCrew, crew_for
 from remamber.errors import ExitCode, UserError
 from remamber.models import Segmenter
-from remamber.models._evaluable import Evaluable, open_evaluable
+from remamber.models._evaluable import open_evaluable
 from remamber.models._released_segmenter import ReleasedSegmenter
 from remamber.models._text_word import WordTokenizer
 from remamber.ops import resolve_backend
-from remamber.plan.file_digest import file_digest
 from remamber.plan.protocols import find_protocol
 from remamber.plan.spec import RunSpec
 from remamber.record.event import Event
-from remamber.record.schema import WEIGHTS, WEIGHTS_RUN, Measurement
+from remamber.record.schema import NEEDS_BY, Measurement
 from remamber.registry import TASKS
 from remamber.tasks import Outcome, Stopped, TaskContext
 from remamber.tasks._accuracy import accuracy
+from remamber.tasks._alteration import Alteration, alteration, changes
 from remamber.tasks._device import device_name, peak_memory
+from remamber.tasks._expression_facts import needs_by
+from remamber.tasks._planned_weights import planned_weights, weights_origin
 from remamber.tasks._protocol_masks import Targets, open_targets
 from remamber.tasks._scan_share import has_scan
 from remamber.tasks._scoring import Item, Scorer, items_of, joined, packed
@@ -40,8 +42,7 @@ class _Setting(NamedTuple):
 
     spec: RunSpec
     dataset: ReferringDataset
-    items: Mapping[str, Sequence[Item]]
-    model: Segmenter
+    altered: Alteration
     targets: Targets
     device: torch.device
     crew: DecodeCrew
@@ -61,9 +62,10 @@ def evaluate(spec: RunSpec, context: TaskContext) -> Outcome:
     dataset = open_dataset(spec.data, context.place)
     refs = {split: dataset.refs(split) for split in spec.data.splits}
     items = {s: limited(items_of(refs[s]), spec.evaluate.limit) for s in refs}
-    found = _planned_weights(spec, context)
+    found = planned_weights(spec, context)
     model = open_evaluable(found, root=context.place.root, backend=spec.scan_backend).to(device)
-    read, warnings = _text_facts(model, items)
+    altered = alteration(spec, model, items)
+    read, warnings = _text_facts(model, altered.items)
     protocols = [find_protocol(name) for name in spec.evaluate.protocols]
     targets = open_targets(spec.data, context.place, dataset=dataset, protocols=protocols)
     unfinished = Unfinished(context.folder, spec.digest)
@@ -71,7 +73,7 @@ def evaluate(spec: RunSpec, context: TaskContext) -> Outcome:
     every = [ref for of_split in refs.values() for ref in of_split]
     crew = crew_for(dataset, every, place=context.place)
     try:
-        setting = _Setting(spec, dataset, items, model, targets, device, crew)
+        setting = _Setting(spec, dataset, altered, targets, device, crew)
         _score(setting, context, done=done, unfinished=unfinished)
     finally:
         crew.close()
@@ -79,7 +81,7 @@ def evaluate(spec: RunSpec, context: TaskContext) -> Outcome:
     peak, kind = peak_memory(device)
     return Outcome(
         measurements=(
-            *accuracy(counts),
+            *(*accuracy(counts), *changes(counts)),
             Measurement(metric="session_s", value=time.perf_counter() - started, unit="seconds"),
             Measurement(metric="peak_bytes", value=peak, unit="bytes", where={"kind": kind}),
         ),
@@ -87,8 +89,9 @@ def evaluate(spec: RunSpec, context: TaskContext) -> Outcome:
         data={
             "name": dataset.name,
             "fingerprint": dataset.fingerprint,
-            **_origin(found),
+            **weights_origin(found),
             **read,
+            **altered.facts,
         },
         device=device_name(device),
         scan_backend=resolve_backend(spec.scan_backend, device) if has_scan(model) else "none",
@@ -108,17 +111,18 @@ def _score(
     setting: _Setting, context: TaskContext, *, done: dict[str, Scored], unfinished: Unfinished
 ) -> None:
     """Add to ``done`` what is missing; saved now and then, and when asked to stop."""
-    total = sum(map(len, setting.items.values()))
+    altered = setting.altered
+    total = sum(map(len, altered.items.values()))
     tell = _teller(setting.spec, context, total=total)
     before = sum(scored.items for scored in done.values())
     if before:
         tell(kind="note", message=f"going on after {before:,} of {total:,} expressions")
     saved_at = time.monotonic()
-    for split, items in setting.items.items():
+    for split, items in altered.items.items():
         scorer = _scorer(setting, split)
         first, counts = done.setdefault(split, Scored(0, scorer.nothing()))
         parts = [counts]
-        for group, counts in scorer.batches(setting.model, items[first:]):
+        for group, counts in scorer.batches(altered.model, items[first:]):
             parts.append(counts)
             first += len(group)
             tell(kind="evaluate", what=split, done=_items(done, split) + first)
@@ -148,6 +152,8 @@ def _scorer(setting: _Setting, split: str) -> Scorer:
         batch=setting.spec.evaluate.batch,
         device=setting.device,
         crew=setting.crew,
+        reader=setting.altered.reader,
+        plain=setting.altered.plain,
     )
 
 
@@ -158,34 +164,6 @@ def _teller(spec: RunSpec, context: TaskContext, *, total: int) -> Callable[...,
     return tell
 
 
-def _planned_weights(spec: RunSpec, context: TaskContext) -> Evaluable:
-    """The file of the context, if it still holds what the run was planned with."""
-    if spec.weights is None or context.weights is None:
-        raise UserError(
-            "the task 'evaluate' needs weights and none were given",
-            fix=["remamber-bench evaluate CHECKPOINT --data NAME"],
-        )
-    path = context.weights
-    digest = file_digest(path) if path.is_file() else "none"
-    if digest != spec.weights.sha256:
-        raise UserError(
-            f"the weights in {path} are not those that this run was planned with",
-            where=[f"planned  {spec.weights.sha256[:12]}", f"found    {digest[:12]}"],
-            fix=["run the same command again: it plans with the file that is there now"],
-            exit_code=ExitCode.DAMAGED,
-            slug="weights_changed",
-            path=str(path),
-        )
-    return Evaluable(path, spec.weights, spec.model)
-
-
-def _origin(found: Evaluable) -> dict[str, str]:
-    """The weights' file and, where it lies in a run's folder, the run that trained them."""
-    folder = found.path.parent
-    run = {WEIGHTS_RUN: folder.name} if (folder / "record.json").is_file() else {}
-    return {WEIGHTS: found.path.name, **run}
-
-
 def _text_facts(
     model: Segmenter, items: Mapping[str, Sequence[Item]]
 ) -> tuple[dict[str, str | int | float], list[str]]:
@@ -194,7 +172,10 @@ def _text_facts(
     Raises:
         UserError: most words are unknown to it: the weights are of another vocabulary.
     """
-    facts: dict[str, str | int | float] = {"vocabulary": model.tokenizer.size}
+    facts: dict[str, str | int | float] = {
+        "vocabulary": model.tokenizer.size,
+        NEEDS_BY: needs_by(item.ref for chosen in items.values() for item in chosen),
+    }
     warnings = []
     if isinstance(model, ReleasedSegmenter) and not model.own_tower:
         warnings.append(

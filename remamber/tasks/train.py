@@ -10,13 +10,14 @@ from remamber.models import parameter_counts
 from remamber.plan.protocols import find_protocol
 from remamber.plan.spec import RunSpec
 from remamber.record.event import Event
-from remamber.record.schema import PRECISION, SHUFFLED, Measurement
+from remamber.record.schema import NEEDS_BY, PRECISION, SHUFFLED, Measurement
 from remamber.registry import TASKS
 from remamber.tasks import Outcome, Stopped, TaskContext
 from remamber.tasks._accuracy import accuracy
 from remamber.tasks._bench import Bench, open_bench, precision_of, train_step
 from remamber.tasks._checkpoint import Checkpoints, Progress
 from remamber.tasks._device import device_name, peak_memory
+from remamber.tasks._expression_facts import needs_by
 from remamber.tasks._optimiser import set_learning_rate
 from remamber.tasks._protocol_masks import Targets, open_targets
 from remamber.tasks._scan_share import scan_share
@@ -256,6 +257,7 @@ def _described(bench: Bench) -> dict[str, str | int | float]:
         "name": bench.dataset.name,
         "fingerprint": bench.dataset.fingerprint,
         "vocabulary": bench.model.tokenizer.size,
+        NEEDS_BY: needs_by(bench.dataset.refs(_lead(bench.spec))),
     }
     for split in (bench.spec.data.train_split, *bench.spec.data.splits):
         texts = [e.text for ref in bench.dataset.refs(split) for e in ref.expressions]

@@ -3,6 +3,7 @@ import json
 import pytest
 
 from remamber.cli import _flops
+from remamber.cli._flops_models import Words, chosen_models
 from remamber.record.store import Store
 from remamber.tasks import _flops_operators
 from remamber.tasks._flops_counts import count_costs
@@ -44,6 +45,13 @@ def test_all_orderings_are_one_word_and_each_model_stands_once(bench):
     names = [row["model"] for row in found]
     assert len(names) == len(set(names)) == 6
     assert len({row["total"]["flops"] for row in found}) == 6
+
+
+def test_orders_of_one_cubes_parts_are_one_line_of_all_and_can_be_named():
+    cubes = {spec.fusion.cube for spec in chosen_models(Words(every=True))}
+    assert cubes == {"image-global-local", "image-global", "image-local"}
+    (named,) = chosen_models(Words(cube=["local-image-global"], model=["remamber"]))
+    assert named.fusion.cube == "local-image-global"
 
 
 def test_the_text_encoder_costs_the_same_at_every_resolution(bench):

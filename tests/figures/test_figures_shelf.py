@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 
 from remamber.errors import UserError
@@ -13,6 +14,7 @@ POINTS = (
     Point("s1", "Forward", 0.8, 4e9, 0.002, Estimate(100.0, 90.0, 110.0)),
     Point("s1", "Backward", 1.1, 2e9, 0.006, Estimate(80.0)),
 )
+ENERGY = np.array([[0, 0, 0, 1], [0, 4, 2, 0], [0, 2, 1, 0], [0, 0, 0, 0]], dtype=np.float32)
 READINGS = (Reading(256, "", 0.1, 0.09, 0.12), Reading(512, "", None, lost=True))
 SERIES = (
     Series(
@@ -24,7 +26,10 @@ SERIES = (
         points=POINTS,
         readings=READINGS,
         growth={"": Estimate(1.1)},
+        by_slice={"length": {"short": Estimate(0.3, 0.2, 0.4), "long": Estimate(0.2)}},
         cost=0.1,
+        by_map={"stage 1": Estimate(0.1, 0.05, 0.2), "logits": Estimate(0.3)},
+        energy={"stage 1": ENERGY, "logits": ENERGY.T},
     ),
     Series(index=1, label="Not run"),
     Series(
@@ -36,7 +41,11 @@ SERIES = (
         curves=CURVES,
         points=POINTS[:1],
         readings=READINGS[:1],
+        by_slice={"length": {"short": Estimate(0.4, 0.3, 0.5)}, "area": {"small": Estimate(0.1)}},
         cost=0.3,
+        by_map={"stage 1": Estimate(0.2, 0.1, 0.3)},
+        energy={"stage 1": 2 * ENERGY},
+        control=True,
     ),
 )
 
@@ -52,7 +61,12 @@ def data(series=SERIES, **more):
     )
 
 
-@pytest.mark.parametrize("kind", FIGURES.names())
+OTHERS = ("distribution", "energy", "maps", "radius", "receptive")
+OF_ROWS = [kind for kind in FIGURES.names() if kind not in OTHERS]
+"""The figures whose lines and marks are the rows of a study."""
+
+
+@pytest.mark.parametrize("kind", OF_ROWS)
 def test_every_figure_has_an_alternative_text_from_the_data(kind):
     alt = draw(kind, data()).layout.meta["alt"]
     assert "Low" in alt
@@ -68,7 +82,7 @@ def test_every_figure_says_why_it_is_empty(kind, series):
     assert figure.layout.annotations[0].text in figure.layout.meta["alt"]
 
 
-@pytest.mark.parametrize("kind", FIGURES.names())
+@pytest.mark.parametrize("kind", [kind for kind in OF_ROWS if kind != "receptive"])
 def test_a_row_has_one_colour_in_all_figures_whoever_else_is_shown(kind):
     for trace in draw(kind, data()).data:
         series = next((s for s in SERIES if s.label == trace.name), None)
@@ -144,6 +158,36 @@ def test_speedups_have_the_first_shape_on_top_and_intervals_where_there_are_any(
     by_panel = {t.x[0]: t.error_x for t in figure.data if t.name == "Low"}
     assert (by_panel[100.0].array[0], by_panel[100.0].arrayminus[0]) == (10.0, 10.0)
     assert by_panel[80.0].array[0] == 0.0
+
+
+def test_slices_stand_in_their_panels_and_one_of_few_images_has_no_bar():
+    figure = draw("slices", data())
+    assert [a.text for a in figure.layout.annotations] == ["length", "area"]
+    low = next(t for t in figure.data if t.name == "Low")
+    assert low.x == pytest.approx((30.0, 20.0))
+    assert low.error_x.array == pytest.approx((10.0, 0.0))
+    assert tuple(figure.layout.yaxis.ticktext) == ("short", "long")
+    assert "short 30.0 to 40.0, long 20.0" in figure.layout.meta["alt"]
+    assert [t.name for t in figure.data if t.showlegend] == ["Low", "High"]
+
+
+def test_a_radius_is_drawn_with_its_interval_and_initial_weights_are_hollow():
+    low, high = draw("radius", data()).data
+    assert low.y == pytest.approx((10.0, 30.0))
+    assert low.error_y.array == pytest.approx((10.0, 0.0))
+    assert low.error_y.arrayminus == pytest.approx((5.0, 0.0))
+    assert (high.line.dash, high.marker.symbol.endswith("-open")) == ("dot", True)
+    assert low.line.dash != "dot"
+
+
+def test_fields_share_one_logarithmic_scale_of_each_brightest_cell():
+    figure = draw("receptive", data())
+    assert len(figure.data) == 3
+    for panel in figure.data:
+        assert np.max(panel.z) == 0
+        assert np.min(panel.z) == figure.layout.coloraxis.cmin == -5
+    assert figure.data[0].z[1][2] == pytest.approx(np.log10(0.5))
+    assert "Low: stage 1 90 %" in figure.layout.meta["alt"]
 
 
 def test_an_unknown_figure_is_refused_with_the_nearest_name():

@@ -7,9 +7,13 @@ import json
 import pytest
 from simulated_study import SKILL, Simulated, add_bounds, add_run, scans_analysis, simulated_study
 
-from remamber.plan.study import load_analysis, studies_folder
+from remamber.plan.question import load_analysis
+from remamber.plan.study import studies_folder
 from remamber.record.store import Store
 from remamber.report import pictures, render_study
+
+SLICED = 4
+"""Ways of dividing the simulated expressions that leave two slices or more."""
 
 PAPER = {"refcoco": "RefCOCO", "refcoco+": "RefCOCO+", "refcocog": "G-Ref"}
 LABELS = ("Attention", "In-Context", "Adaptation", "Mamba Twister")
@@ -86,7 +90,8 @@ def test_every_format_names_the_data_set_of_a_number(rendered):
         assert f"Fusion variants: {name}" in page
         assert f"Fusion variants: {name}" in screen
         assert f"Fusion variants: {name}" in markdown.replace("\\", "")
-    assert page.count("<table>") == 4 * 3
+    assert page.count("<table>") == (4 + SLICED) * 3
+    assert page.count("Words between spaces.") == 1
     cells = json.loads(rendered.paths["json"].read_text())["tables"]["results"][0]["cells"]
     assert [c["dataset"] for c in cells] == [n for n in PAPER.values() for _ in range(12)]
 
@@ -94,7 +99,7 @@ def test_every_format_names_the_data_set_of_a_number(rendered):
 def test_every_data_set_has_its_figures(rendered):
     titles = [p.title for p in rendered.document.pictures]
     assert titles[:3] == [f"Difference to the best variant: {n}" for n in PAPER.values()]
-    assert len(titles) == len({p.slug for p in rendered.document.pictures}) == 9
+    assert len(titles) == len({p.slug for p in rendered.document.pictures}) == 12
 
 
 def test_a_note_that_holds_for_all_stands_once(rendered):

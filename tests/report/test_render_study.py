@@ -15,7 +15,10 @@ from remamber.errors import ExitCode, UserError
 from remamber.record.store import Store
 from remamber.report import pictures, render_study
 from remamber.report.compose import SYNTHETIC
+from remamber.table.slice_rules import SLICINGS
 
+SLICED = 5
+"""Ways of dividing the simulated expressions that leave two slices or more."""
 GOLDEN = Path(__file__).parents[1] / "data" / "scans_report.md"
 BARE = re.compile(r"\bnan\b|-0\.0\b|\bNone\b|\binf\b", re.IGNORECASE)
 
@@ -78,14 +81,15 @@ def test_results_json_is_what_rendered_holds_and_every_number_is_finite(study, t
     assert content == report.results
     assert content["schema_version"] == 1
     assert [run["seed"] for run in content["runs"]] == [0] * 5
-    assert set(content["tables"]) == {"results", "differences", "cost", "bounds"}
+    shown = {"results", "differences", "cost", "bounds"}
+    assert set(content["tables"]) == shown | {f"slices-{s.name}" for s in SLICINGS}
     assert list(report.paths) == ["json"]
 
 
 def test_the_csv_has_a_line_for_every_cell_in_base_units(study, tmp_path):
     report = rendered(study, tmp_path, formats=("csv",))
     lines = list(csv.DictReader(io.StringIO(report.paths["csv"].read_text(encoding="utf-8"))))
-    cells = [c for t in report.document.tables for row in t.rows for c in row.cells]
+    cells = [c for t in report.document.for_machines() for row in t.rows for c in row.cells]
     assert len(lines) == len(cells)
     scores = [line for line in lines if line["unit"] == "fraction"]
     assert all(0 <= float(line["value"]) <= 1 for line in scores)
@@ -114,7 +118,7 @@ def test_hostile_names_stay_text_in_the_page(study, tmp_path):
     text = rendered(bad, tmp_path, formats=("html",)).paths["html"].read_text(encoding="utf-8")
     assert "<script>alert" not in text
     assert html.escape(name, quote=False).split(" ")[0] in text.replace("&#34;", '"')
-    assert len(Page(text).all("table")) == 4
+    assert len(Page(text).all("table")) == 4 + SLICED
     embedded = re.findall(r'<script type="application/json".*?>(.*?)</script>', text)
     assert any("alert" in content for content in embedded)
     assert not any("<" in content for content in embedded)
@@ -145,7 +149,7 @@ def test_the_page_loads_nothing_from_elsewhere(study, tmp_path):
 def test_plotly_may_not_offer_to_send_the_figures_away(study, tmp_path):
     text = rendered(study, tmp_path, formats=("html",)).paths["html"].read_text(encoding="utf-8")
     figures = re.findall(r'<script type="application/json" id="\d-\w+-data">(.*?)</script>', text)
-    assert len(figures) == 3
+    assert len(figures) == 4
     for figure in figures:
         config = json.loads(figure)["config"]
         assert config == {"showSendToCloud": False, "displaylogo": False, "responsive": True}
@@ -164,7 +168,7 @@ def test_every_table_can_be_read_and_sorted_without_a_mouse(study, tmp_path):
     page = Page(text)
     sortable = [a for a in page.all("th") if "aria-sort" in a]
     assert {a["scope"] for a in page.all("th")} == {"col", "row", "colgroup"}
-    assert len(sortable) == 13 + 4 + 9 + 10
+    assert len(sortable) == 13 + 4 + 9 + 10 + SLICED * 4
     assert len(page.all("caption")) == len(page.all("table"))
     assert {a["lang"] for a in page.all("html")} == {"en"}
     plots = [a for a in page.all("div") if a.get("class") == "plot"]
@@ -258,7 +262,8 @@ def test_rendering_imports_nothing_from_the_side_that_trains(study, tmp_path):
     program = """
 import sys
 from pathlib import Path
-from remamber.plan.study import StudyRuns, load_analysis, studies_folder
+from remamber.plan.question import load_analysis
+from remamber.plan.study import StudyRuns, studies_folder
 from remamber.record.store import Store
 from remamber.report import pictures, render_study
 pictures.find_browser = lambda: None

@@ -4,7 +4,8 @@ import pytest
 from simulated_study import SPLITS
 
 from remamber.errors import ExitCode, UserError
-from remamber.plan.study import load_analysis, studies_folder
+from remamber.plan.question import load_analysis
+from remamber.plan.study import studies_folder
 from remamber.table.published import (
     is_same_dataset,
     load_published,

@@ -29,9 +29,12 @@
   });
   system.addEventListener("change", () => show(isDark()));
 
+  // A figure of several panels may say how they stand below each other on a telephone.
+  const NARROW = 640;
   const draw = (plot) => {
     const { data, layout, config } = read(plot.dataset.figure);
-    Plotly.newPlot(plot, data, { ...layout, template: template(isDark()) }, config);
+    const narrow = plot.clientWidth < NARROW ? layout.meta?.narrow ?? {} : {};
+    Plotly.newPlot(plot, data, { ...layout, ...narrow, template: template(isDark()) }, config);
   };
   const lazily = new IntersectionObserver((entries) => {
     for (const entry of entries.filter((e) => e.isIntersecting)) {

@@ -34,9 +34,7 @@ class Words(NamedTuple):
         return cls(**same, only=only, overrides=overrides)
 
 
-def chosen_study(
-    name: str, words: Words, *, root: Path | None, store: Store | None = None
-) -> Study:
+def chosen_study(name: str, words: Words, *, root: Path | None, store: Path | None = None) -> Study:
     """The study as the command line wants it, not yet bound to data.
 
     Args:
@@ -62,7 +60,7 @@ def chosen_study(
     trained: list[TrainedRun] = []
     if wanted is not None and store is not None:
         trained = trained_rows(
-            wanted, store, profile=choices.profile, dataset=words.data, seeds=choices.seeds
+            wanted, Store(store), profile=choices.profile, dataset=words.data, seeds=choices.seeds
         )
     study = load_study(name, choices, trained=trained)
     for spec in study.specs:

@@ -52,25 +52,29 @@ def trained_rows(
         for run in _left_by(runs, store)
         if dataset in (None, run.data.name) and (seeds is None or run.seed in seeds)
     ]
-    for row in wanted.rows:
+    order = wanted.rows or tuple(dict.fromkeys(run.label for run in found))
+    _require_rows(order, found, runs, make=make, store=store)
+    own = [run for row in order for run in found if run.label == row]
+    return [*own, *_beside(wanted, own, store, profile=profile, dataset=dataset)]
+
+
+def _require_rows(
+    order: Sequence[str], found: Sequence[TrainedRun], runs: StudyRuns, *, make: str, store: Store
+) -> None:
+    """Raise a UserError unless there are weights of every row, and any at all."""
+    study = f"study '{runs.study}' (profile {runs.profile})"
+    for row in order:
         if row not in runs.rows.values():
             raise _missing(
-                f"the last run of study '{wanted.study}' (profile {profile}) had no row '{row}'",
+                f"the last run of {study} had no row '{row}'",
                 make=make,
                 store=store,
                 where=[f"rows  {', '.join(dict.fromkeys(runs.rows.values()))}"],
             )
-    order = wanted.rows or tuple(dict.fromkeys(run.label for run in found))
     lost = [row for row in order if row not in {run.label for run in found}]
     if lost or not found:
         rows = f" of row {', '.join(lost)}" if lost else ""
-        raise _missing(
-            f"study '{wanted.study}' (profile {profile}) has left no weights{rows}",
-            make=make,
-            store=store,
-        )
-    own = [run for row in order for run in found if run.label == row]
-    return [*own, *_beside(wanted, own, store, profile=profile, dataset=dataset)]
+        raise _missing(f"{study} has left no weights{rows}", make=make, store=store)
 
 
 def _beside(

@@ -46,16 +46,11 @@ def ablate(
     from remamber.cli._choices import Words, chosen_study
     from remamber.cli._execution import Wish
     from remamber.cli._settings import Settings, resolve
-    from remamber.record.store import Store
 
     streams = options.streams(display, quiet=quiet, verbose=verbose, no_color=no_color)
     given = {key: context.params[key] for key in Settings.model_fields}
     settings = resolve(given).settings
     wish = Wish.of(context.params, command=options.command_line(context))
-    found = chosen_study(
-        study,
-        Words.of(context.params),
-        root=settings.data_root,
-        store=Store(settings.store),
-    )
+    words = Words.of(context.params)
+    found = chosen_study(study, words, root=settings.data_root, store=settings.store)
     return ablation(found, wish, settings=settings, streams=streams)

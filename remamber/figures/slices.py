@@ -6,7 +6,8 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from remamber.figures import Estimate, FigureData, Series
-from remamber.figures._style import LEGEND_ROOM, PANEL_TOP, empty, finish, legend_below, style_of
+from remamber.figures._screens import fit
+from remamber.figures._style import PANEL_TOP, empty, finish, style_of
 from remamber.registry import FIGURES
 
 register = FIGURES.register
@@ -45,9 +46,8 @@ def slices(data: FigureData) -> go.Figure:
         _axis(figure, labels, place)
     figure.update_xaxes(rangemode="tozero", zeroline=False)
     figure.update_xaxes(title_text=f"{data.split} {data.metric} (%)", row=len(panels), col=1)
-    finish(figure, data, alt=_alt(rows, panels, data), height=drawn + PANEL_TOP + LEGEND_ROOM)
-    figure.update_layout(margin={"t": PANEL_TOP, "b": LEGEND_ROOM})
-    legend_below(figure)
+    finish(figure, data, alt=_alt(rows, panels, data), height=drawn)
+    fit(figure, plot=drawn, top=PANEL_TOP)
     return figure
 
 

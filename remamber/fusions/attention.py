@@ -103,7 +103,8 @@ def _weights(
     """One head's attention; an expression without a token gets none."""
     scores = queries @ keys.transpose(1, 2) * queries.shape[-1] ** -0.5
     lowest = torch.finfo(scores.dtype).min
-    return scores.masked_fill(absent, lowest).softmax(dim=2).masked_fill(absent, 0.0)
+    weights: Tensor = scores.masked_fill(absent, lowest).softmax(dim=2)
+    return weights.masked_fill(absent, 0.0)
 
 
 class AttentionLayer(nn.Module):

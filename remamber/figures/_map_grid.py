@@ -65,9 +65,9 @@ def grid(rows: Sequence[MapRow], *, width: float, is_narrow: bool) -> Grid:
         lines = textwrap.wrap(row.text, max(10, int(width / _LETTER)))
         menu = y + TEXT * len(lines)
         groups = _groups(row)
-        longest = max(len(group) for group in groups)
-        most = longest if is_narrow else PICTURES + 2 * longest
-        tiles, end = _tiles(row, _lines(groups, most), width=width, top=menu + MENU)
+        lines_of = [[group] for group in groups] if is_narrow else _lines(groups)
+        indent = 0.0 if is_narrow else _units([groups[0]]) + _APART
+        tiles, end = _tiles(row, lines_of, width=width, top=menu + MENU, indent=indent)
         firsts = tuple(group[0] for group in groups)
         blocks.append(Block(y, "<br>".join(lines), menu, tiles, firsts))
         y = end + GAP
@@ -84,29 +84,30 @@ def _groups(row: MapRow) -> list[list[int]]:
     return [list(range(PICTURES)), *of_models]
 
 
-def _lines(groups: Sequence[list[int]], most: int) -> list[list[list[int]]]:
-    """Groups side by side while a line has no more than ``most`` tiles."""
-    lines: list[list[list[int]]] = []
-    for group in groups:
-        if lines and sum(map(len, lines[-1])) + len(group) <= most:
-            lines[-1].append(group)
-        else:
-            lines.append([group])
-    return lines
+def _lines(groups: Sequence[list[int]]) -> list[list[list[int]]]:
+    """The pictures and two models in the first line, two models in each after it."""
+    pictures, *models = groups
+    pairs = [models[i : i + 2] for i in range(0, len(models), 2)]
+    return [[pictures, *pairs[0]], *pairs[1:]]
 
 
 def _tiles(
-    row: MapRow, lines: Sequence[Sequence[Sequence[int]]], *, width: float, top: float
+    row: MapRow,
+    lines: Sequence[Sequence[Sequence[int]]],
+    *,
+    width: float,
+    top: float,
+    indent: float,
 ) -> tuple[tuple[Box, ...], float]:
-    """The boxes by tile, and where the last line ends."""
-    room = max(_units(line) for line in lines)
-    side = min(_MOST_SIDE, width / room)
+    """The boxes by tile, and where the last line ends; ``indent`` of lines after the first."""
+    rooms = [_units(line) + indent * (number > 0) for number, line in enumerate(lines)]
+    side = min(_MOST_SIDE, width / max(rooms))
     scale = side / max(row.size)
     height, tile_width = row.size[0] * scale, row.size[1] * scale
     boxes: dict[int, Box] = {}
     y = top
-    for line in lines:
-        x = 0.0
+    for number, line in enumerate(lines):
+        x = indent * side * (number > 0)
         for group in line:
             for tile in group:
                 boxes[tile] = Box(x, y + LABEL, tile_width, height)

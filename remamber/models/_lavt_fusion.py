@@ -125,7 +125,8 @@ class PixelWordAttention(nn.Module):
         scores = positions @ key.transpose(1, 2) * query.shape[1] ** -0.5
         # Not minus infinity, whose softmax over an expression without a word would be NaN.
         scores = scores.masked_fill(~text_mask.unsqueeze(1), torch.finfo(scores.dtype).min)
-        return scores.softmax(dim=2)
+        weights: Tensor = scores.softmax(dim=2)
+        return weights
 
 
 class LanguageGate(nn.Module):

@@ -56,7 +56,8 @@ def _overlaps(pixels: int, cells: int) -> Floats:
     edges = np.arange(cells + 1) * (pixels / cells)
     left, right = np.arange(pixels), np.arange(1, pixels + 1)
     overlap = np.minimum(edges[1:, None], right) - np.maximum(edges[:-1, None], left)
-    return np.clip(overlap, 0.0, None) * (cells / pixels)
+    shares: Floats = np.clip(overlap, 0.0, None) * (cells / pixels)
+    return shares
 
 
 def scored(maps: Floats, shares: Floats) -> MapScores:

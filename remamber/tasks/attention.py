@@ -86,17 +86,22 @@ def attention(spec: RunSpec, context: TaskContext) -> Outcome:
             Measurement(metric="peak_bytes", value=peak, unit="bytes", where={"kind": kind}),
         ),
         arrays=packed_arrays(arrays),
-        data={
-            "name": dataset.name,
-            "fingerprint": dataset.fingerprint,
-            f"{wish.split} expressions": len(items),
-            f"{wish.split} images": len({item.ref.image_id for item in items}),
-            **weights_origin(found),
-        },
+        data={**_read(dataset, items, wish), **weights_origin(found)},
         device=device_name(device),
         scan_backend=resolve_backend(spec.scan_backend, device) if has_scan(model) else "none",
         warnings=tuple(_warnings(arrays, places, unknown=unknown, shown=len(shown), wish=wish)),
     )
+
+
+def _read(
+    dataset: ReferringDataset, items: Sequence[Item], wish: AttentionSpec
+) -> dict[str, str | int | float]:
+    return {
+        "name": dataset.name,
+        "fingerprint": dataset.fingerprint,
+        f"{wish.split} expressions": len(items),
+        f"{wish.split} images": len({item.ref.image_id for item in items}),
+    }
 
 
 def _sampled(items: Sequence[Item], limit: int | None) -> list[Item]:

@@ -5,11 +5,14 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 
 from remamber.figures import FigureData, Series
-from remamber.figures._style import empty, finish, legend_below, style_of
+from remamber.figures._screens import fit
+from remamber.figures._style import empty, finish, style_of
 from remamber.registry import FIGURES
 
 register = FIGURES.register
 
+_HEIGHT = 360
+"""Of the panel, pixels."""
 _SPREAD = 0.5
 """Share of the room between two maps over which their rows are spread."""
 
@@ -33,9 +36,8 @@ def radius(data: FigureData) -> go.Figure:
         zeroline=False,
     )
     figure.update_yaxes(title_text="radius (% of side)", rangemode="tozero")
-    finish(figure, data, alt=_alt(rows, maps, data), height=440 + 10 * len(rows))
-    legend_below(figure)
-    figure.update_layout(margin={"b": 60 + 10 * len(rows)})
+    finish(figure, data, alt=_alt(rows, maps, data), height=_HEIGHT)
+    fit(figure, plot=_HEIGHT)
     return figure
 
 

@@ -14,8 +14,10 @@ register = FIGURES.register
 
 _DECADES = 5
 """What is fainter than the brightest cell by more powers of ten is drawn as if by so many."""
-_PANEL, _NAME = 150, 18
-"""Heights of a row of panels and of its name, pixels."""
+_PANEL, _NARROW_PANEL, _NAME = 150, 96, 18
+"""Heights of a row of panels, of one on a telephone and of its name, pixels."""
+_ABOVE, _BELOW = 102, 84
+"""Margins, pixels: for the headings, and for the scale."""
 
 
 @register("receptive")
@@ -33,7 +35,7 @@ def receptive(data: FigureData) -> go.Figure:
         vertical_spacing=0.28 / max(len(rows), 2),
     )
     # The first row's name stands between the headings and the panels.
-    figure.update_annotations(yshift=_NAME)
+    figure.update_annotations(yshift=_NAME, font={"size": 13})
     for i, row in enumerate(rows, start=1):
         for j, name in enumerate(maps, start=1):
             if name in row.energy:
@@ -44,9 +46,12 @@ def receptive(data: FigureData) -> go.Figure:
     figure.update_xaxes(visible=False, constrain="domain")
     figure.update_yaxes(visible=False, autorange="reversed", constrain="domain")
     figure.update_layout(coloraxis=_scale())
-    finish(figure, data, alt=_alt(rows, maps), height=110 + _PANEL * len(rows))
-    figure.update_layout(margin={"t": 84 + _NAME, "b": 64})
-    return figure
+    around = _ABOVE + _BELOW
+    finish(figure, data, alt=_alt(rows, maps), height=around + _PANEL * len(rows))
+    narrow = {"height": around + _NARROW_PANEL * len(rows)}
+    return figure.update_layout(
+        margin={"t": _ABOVE, "b": _BELOW}, meta={**figure.layout.meta, "narrow": narrow}
+    )
 
 
 def _panel(row: Series, name: str) -> go.Heatmap:
@@ -88,6 +93,7 @@ def _scale() -> dict[str, object]:
             "yref": "container",
             "yanchor": "bottom",
             "thickness": 10,
+            "title": {"text": "energy, of the brightest cell's", "side": "top"},
             "tickvals": ticks,
             "ticktext": ["1" if t == 0 else f"10<sup>{t}</sup>" for t in ticks],
         },

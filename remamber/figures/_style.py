@@ -46,7 +46,7 @@ def template(*, dark: bool) -> go.layout.Template:
         "ticks": "outside",
         "tickcolor": grid,
         "automargin": True,
-        "title": {"standoff": 8},
+        "title": {"standoff": 8, "font": {"size": 13}},
     }
     in_space = {"gridcolor": grid, "linecolor": grid, "zerolinecolor": grid, "color": ink}
     wall = {**in_space, "backgroundcolor": paper, "showbackground": True}

@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from remamber.figures import Curve, FigureData, Series
+from remamber.figures._screens import fit
 from remamber.figures._style import empty, finish, style_of
 from remamber.registry import FIGURES
 
@@ -15,6 +16,8 @@ register = FIGURES.register
 LOSS = "loss"
 _MOST_POINTS = 300
 """More points than pixels only make the page heavy."""
+_HEIGHT = 300
+"""Of a panel, pixels."""
 _WINDOW = 0.05
 """Length of the running mean over the loss, as a share of the training."""
 
@@ -36,8 +39,9 @@ def curves(data: FigureData) -> go.Figure:
     for column, name in enumerate(names, start=1):
         shown = "training loss, running mean" if name == LOSS else f"{score} on a sample (%)"
         figure.update_yaxes(title_text=shown, row=1, col=column)
-    figure.update_layout(legend={"orientation": "h", "y": -0.2, "x": 0, "yanchor": "top"})
-    return finish(figure, data, alt=_alt(data), height=420)
+    finish(figure, data, alt=_alt(data), height=_HEIGHT)
+    fit(figure, plot=_HEIGHT)
+    return figure
 
 
 def _has(row: Series, name: str) -> bool:

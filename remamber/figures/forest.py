@@ -20,9 +20,7 @@ def forest(data: FigureData) -> go.Figure:
     for row in rows:
         figure.add_trace(_point(row, data))
     figure.add_vline(x=0, line={"color": REFERENCE, "width": 1})
-    figure.update_xaxes(
-        title_text=f"{data.split} {data.metric}, points above (+) or below (−) the best row"
-    )
+    figure.update_xaxes(title_text=f"{data.split} {data.metric} minus best (points)")
     figure.update_yaxes(showgrid=False)
     figure.update_layout(showlegend=False)
     return finish(figure, data, alt=_alt(rows, data), height=110 + 44 * len(rows))

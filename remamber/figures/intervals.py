@@ -5,11 +5,14 @@ from collections.abc import Mapping, Sequence
 import plotly.graph_objects as go
 
 from remamber.figures import FigureData, Series
+from remamber.figures._screens import fit
 from remamber.figures._style import REFERENCE, empty, finish, style_of
 from remamber.registry import FIGURES
 
 register = FIGURES.register
 
+_HEIGHT = 320
+"""Of the panel, pixels."""
 _SPREAD = 0.6
 """Share of the room between two splits over which their rows are spread."""
 
@@ -37,8 +40,9 @@ def intervals(data: FigureData) -> go.Figure:
         zeroline=False,
     )
     figure.update_yaxes(title_text=f"{data.metric} (%)", rangemode="tozero")
-    figure.update_layout(legend={"orientation": "h", "y": -0.12, "x": 0, "yanchor": "top"})
-    return finish(figure, data, alt=_alt(rows, splits, data), height=420)
+    finish(figure, data, alt=_alt(rows, splits, data), height=_HEIGHT)
+    fit(figure, plot=_HEIGHT)
+    return figure
 
 
 def _points(row: Series, splits: Sequence[str], offset: float) -> go.Scatter:

@@ -9,13 +9,12 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 
 from remamber.figures import FigureData, Point, Roofs, Series
+from remamber.figures._screens import fit
 from remamber.figures._style import (
-    LEGEND_ROOM,
     PANEL_TOP,
     REFERENCE,
     empty,
     finish,
-    legend_below,
     panels_of,
     side_by_side,
     style_of,
@@ -24,6 +23,8 @@ from remamber.registry import FIGURES
 
 register = FIGURES.register
 
+_HEIGHT = 300
+"""Of a panel, pixels."""
 _SPREAD = 1.06
 """Implementations stand side by side, this factor apart: scans share one intensity."""
 
@@ -51,9 +52,9 @@ def roofline(data: FigureData) -> go.Figure:
     figure.update_xaxes(type="log", title_text="operations a byte", dtick=1)
     figure.update_yaxes(type="log", dtick=1)
     figure.update_yaxes(title_text="operations a second (GFLOP/s)", row=1, col=1)
-    legend_below(figure)
-    figure = finish(figure, data, alt=_alt(rows, panels, data), height=480)
-    return figure.update_layout(margin={"t": PANEL_TOP, "b": LEGEND_ROOM})
+    finish(figure, data, alt=_alt(rows, panels, data), height=_HEIGHT)
+    fit(figure, plot=_HEIGHT, top=PANEL_TOP)
+    return figure
 
 
 def _in(row: Series, panel: str) -> list[Point]:

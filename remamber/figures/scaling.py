@@ -5,13 +5,12 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 
 from remamber.figures import FigureData, Reading, Series
+from remamber.figures._screens import fit
 from remamber.figures._style import (
-    LEGEND_ROOM,
     PANEL_TOP,
     cost_unit,
     empty,
     finish,
-    legend_below,
     side_by_side,
     style_of,
 )
@@ -19,6 +18,8 @@ from remamber.registry import FIGURES
 
 register = FIGURES.register
 
+_HEIGHT = 290
+"""Of a panel, pixels."""
 _LOST_AT = 1.6
 """Where a model that did not fit is marked: so many times above the highest value."""
 
@@ -46,9 +47,9 @@ def scaling(data: FigureData) -> go.Figure:
     figure.update_xaxes(ticktext=[str(side) for side in sides])
     figure.update_yaxes(type="log", dtick=1)
     figure.update_yaxes(title_text=f"{data.metric} ({unit})", row=1, col=1)
-    legend_below(figure)
-    figure = finish(figure, data, alt=_alt(rows, panels, data), height=460)
-    return figure.update_layout(margin={"t": PANEL_TOP, "b": LEGEND_ROOM})
+    finish(figure, data, alt=_alt(rows, panels, data), height=_HEIGHT)
+    fit(figure, plot=_HEIGHT, top=PANEL_TOP)
+    return figure
 
 
 def _traces(

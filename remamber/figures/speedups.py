@@ -5,13 +5,12 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 
 from remamber.figures import Estimate, FigureData, Point, Series
+from remamber.figures._screens import fit
 from remamber.figures._style import (
-    LEGEND_ROOM,
     PANEL_TOP,
     REFERENCE,
     empty,
     finish,
-    legend_below,
     panels_of,
     side_by_side,
     style_of,
@@ -42,10 +41,10 @@ def speedups(data: FigureData) -> go.Figure:
         figure.add_vline(x=1, line={"color": REFERENCE, "width": 1}, row=1, col=column)
     figure.update_xaxes(type="log", title_text="times faster than the baseline", dtick=1)
     figure.update_yaxes(categoryorder="array", categoryarray=places[::-1], dtick=1)
-    legend_below(figure)
-    height = PANEL_TOP + LEGEND_ROOM + 40 * len(places)
-    figure = finish(figure, data, alt=_alt(rows, panels), height=height)
-    return figure.update_layout(margin={"t": PANEL_TOP, "b": LEGEND_ROOM})
+    height = 40 * len(places)
+    finish(figure, data, alt=_alt(rows, panels), height=height)
+    fit(figure, plot=height, top=PANEL_TOP, narrow_panel=26 * len(places))
+    return figure
 
 
 def _dots(row: Series, points: list[Point], *, legend: bool) -> go.Scatter:

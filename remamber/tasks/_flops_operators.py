@@ -52,6 +52,7 @@ class Counted(NamedTuple):
 
 _KINDS = {
     "remamber.linear": "linear map",
+    "remamber.convolution_at_twice": "convolution",
     "aten.addmm": "linear map",
     "aten.mm": "linear map",
     "aten.bmm": "batched product",
@@ -133,10 +134,10 @@ lift_fresh new_empty new_full new_ones new_zeros ones ones_like promote_types sc
 sym_size tril triu zeros zeros_like
 """
 _ELEMENTWISE = """
-abs add add_ bitwise_and bitwise_not bitwise_or clamp cos div div_ eq erf exp ge gelu gt hardswish
-hardtanh le leaky_relu log logical_and logical_not logical_or lt masked_fill masked_fill_ maximum
-minimum mul mul_ ne neg pow reciprocal relu relu_ remainder rsqrt rsub sigmoid silu silu_ sin
-softplus sqrt sub tanh where
+abs add add_ bitwise_and bitwise_not bitwise_or clamp cos div div_ eq erf exp ge gelu gelu_ gt
+hardswish hardtanh le leaky_relu log logical_and logical_not logical_or lt masked_fill masked_fill_
+maximum minimum mul mul_ ne neg pow reciprocal relu relu_ remainder rsqrt rsub sigmoid silu silu_
+sin softplus sqrt sub tanh where
 """
 _REDUCING = """
 _log_softmax _safe_softmax _softmax all amax amin any argmax argsort cumsum embedding max mean min

@@ -8,6 +8,7 @@ from remamber.ops.backends import (
     resolve_backend,
 )
 from remamber.ops.causal_conv1d import causal_conv1d
+from remamber.ops.convolution_at_twice import by_products, convolution_at_twice
 from remamber.ops.cross_scan import FOUR_WAYS, SPATIAL_DIRECTIONS, TWO_WAYS
 from remamber.ops.directional_scan import directional_scan
 from remamber.ops.fvcore_handles import fvcore_handles
@@ -22,7 +23,9 @@ __all__ = [
     "Backend",
     "available_backends",
     "backend_names",
+    "by_products",
     "causal_conv1d",
+    "convolution_at_twice",
     "describe_backends",
     "directional_scan",
     "fvcore_handles",

@@ -81,6 +81,9 @@ def _maker() -> str:
 
 def _forward(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     if x.dtype is torch.float32 and x.device.type == "cpu" and mkl_is_held_back():
+        # Of a part of a weight, whose rows are further apart than they are long, it makes a loop.
+        if not (weight.is_contiguous() or weight.t().is_contiguous()):
+            weight = weight.contiguous()
         product: Tensor = torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")
         return product
     return F.linear(x, weight, bias)

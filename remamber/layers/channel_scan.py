@@ -2,12 +2,14 @@
 
 import math
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from remamber.layers.linear import Linear
 from remamber.layers.norm import LayerNorm2d
+from remamber.layers.residual import added
 from remamber.layers.ssm import SelectiveSSM
 from remamber.ops import TWO_WAYS
 
@@ -70,7 +72,11 @@ class ChannelScan(nn.Module):
         """Mix the channels (and, through the projections, the positions) of a map."""
         grid = (self.grid, self.grid)
         small = _resample(x, grid).flatten(2)
-        return x + _resample(self.scan(small).unflatten(2, grid), (x.shape[2], x.shape[3]))
+        scanned = self.scan(small).unflatten(2, grid)
+        if x.is_contiguous(memory_format=torch.channels_last):
+            # So laid out while it is small: two large maps of two layouts add up slowly.
+            scanned = scanned.contiguous(memory_format=torch.channels_last)
+        return added(x, _resample(scanned, (x.shape[2], x.shape[3])))
 
 
 def _resample(x: Float[Tensor, "b c h w"], size: tuple[int, int]) -> Float[Tensor, "b c g f"]:

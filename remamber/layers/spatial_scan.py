@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -49,7 +50,8 @@ class SpatialScan(nn.Module):
 
     def forward(self, x: Float[Tensor, "b i h w"]) -> Float[Tensor, "b c h w"]:
         """Mix positions along the directions: ``b in_channels h w -> b out_channels h w``."""
-        inner = F.silu(self.conv2d(pointwise(self.in_proj, x)))
+        mixed = self.conv2d(pointwise(self.in_proj, x))
+        inner = F.silu(mixed, inplace=not torch.is_grad_enabled())
         y = self.ssm(inner.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
         return pointwise(self.out_proj, self.out_norm(y).to(x.dtype))
 

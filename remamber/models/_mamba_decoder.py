@@ -6,6 +6,7 @@ SS2D without an MLP, and the map is refined at half the resolution before the la
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -16,10 +17,11 @@ from torch.nn import functional as F
 from remamber.fusions._interaction import GlobalInteraction, LocalInteraction
 from remamber.layers.linear import Linear
 from remamber.layers.norm import LayerNorm2d
+from remamber.layers.rectified import rectified
 from remamber.layers.spatial_scan import SpatialScan, pointwise
 from remamber.models._decoders import doubled
 from remamber.models._text import TextFeatures
-from remamber.ops import FOUR_WAYS
+from remamber.ops import FOUR_WAYS, convolution_at_twice
 
 
 class MambaDecoderShape(NamedTuple):
@@ -92,8 +94,10 @@ class SkipFusion(nn.Module):
         """Join two maps of equal channels; ``x`` is resampled if it is smaller."""
         if x.shape[2:] != skip.shape[2:]:
             x = F.interpolate(x, size=skip.shape[2:], mode="bilinear", align_corners=True)
-        joined: Tensor = self.convolutions(torch.cat([x, skip], dim=1))
-        return joined
+        layers = list(self.convolutions)
+        joined = torch.cat([x, skip], dim=1)
+        joined = rectified(layers[:3], partial(F.conv2d, joined, padding=1))
+        return rectified(layers[3:], partial(F.conv2d, joined, padding=1))
 
 
 class Level(nn.Module):
@@ -165,8 +169,8 @@ class MambaDecoder(nn.Module):
         ):
             x = feature + skip(level(x, text), feature)
         x = self.levels[-1](x, text)
-        x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
-        logits: Tensor = self.to_logits(self.refine(x))
+        enlarged = partial(convolution_at_twice, x, align_corners=False)
+        logits: Tensor = self.to_logits(rectified(self.refine, enlarged))
         return logits
 
 

@@ -146,8 +146,8 @@ def test_declared_taps_exist():
     for name in FUSIONS.names():
         fusion = build(fusion=name).encoder.fusions[0]
         assert fusion.taps
-        for path in fusion.taps.values():
-            fusion.get_submodule(path)
+        for tap in fusion.taps.values():
+            fusion.get_submodule(tap.path)
 
 
 RELEASED = {

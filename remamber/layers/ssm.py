@@ -14,6 +14,8 @@ from torch import Tensor, nn
 
 from remamber.ops import FOUR_WAYS, directional_scan, linear
 
+_ROOM, _VECTOR = 1 << 25, 64
+"""Elements of delta made at a time in inference on a CPU, 128 MiB; channels of a vector there."""
 _DT_MIN, _DT_MAX, _DT_FLOOR = 1e-3, 1e-1, 1e-4
 
 
@@ -102,15 +104,25 @@ class SelectiveSSM(nn.Module):
         The image is read once for all directions, and nothing is laid out: each tensor is what
         a matrix product leaves behind, or a slice of it.
         """
+        low, B, C = self._low_rank(u)
+        return Projections(self._steps(u, low, slice(None)), B, C)
+
+    def _low_rank(self, u: Float[Tensor, "b h w d"]) -> tuple[Tensor, Tensor, Tensor]:
+        """What delta is made of, (k, b h w, r), and B and C as in ``Projections``."""
         b, h, w, _ = u.shape
         k, r, n = len(self.directions), self.dt_rank, self.d_state
         projected = linear(u, self.x_proj_weight.flatten(0, 1)).view(b, h, w, k, r + 2 * n)
         low, B, C = torch.split(projected, [r, n, n], dim=4)
         low = low.flatten(0, 2).transpose(0, 1)
-        delta = torch.bmm(low, self.dt_projs_weight.transpose(1, 2)).view(k, b, h, w, -1)
-        return Projections(
-            delta.transpose(0, 1), B.permute(0, 3, 1, 2, 4), C.permute(0, 3, 1, 2, 4)
-        )
+        return low, B.permute(0, 3, 1, 2, 4), C.permute(0, 3, 1, 2, 4)
+
+    def _steps(
+        self, u: Float[Tensor, "b h w d"], low: Float[Tensor, "k bhw r"], channels: slice
+    ) -> Float[Tensor, "b k h w e"]:
+        """Step sizes of some channels."""
+        weight = self.dt_projs_weight[:, channels].transpose(1, 2)
+        delta = torch.bmm(low, weight).view(len(self.directions), *u.shape[:3], -1)
+        return delta.transpose(0, 1)
 
     def forward(self, u: Float[Tensor, "b h w d"]) -> Float[Tensor, "b h w d"]:
         """Scan a channels-last image and sum over the directions.
@@ -118,16 +130,42 @@ class SelectiveSSM(nn.Module):
         The state would overflow in half precision, so only the projections run in it: the
         output is float32 under mixed precision too.
         """
-        delta, B, C = self.project(u)
-        return directional_scan(
-            u,
-            delta,
-            -torch.exp(full_precision(self.A_logs)),
-            B,
-            C,
-            full_precision(self.Ds),
-            full_precision(self.dt_projs_bias).reshape(-1),
-            True,
-            directions=self.directions,
-            backend=self.backend,
-        )
+        low, B, C = self._low_rank(u)
+        k, d, n = len(self.directions), u.shape[3], self.d_state
+        A = -torch.exp(full_precision(self.A_logs)).view(k, d, n)
+        skip = full_precision(self.Ds).view(k, d)
+        bias = full_precision(self.dt_projs_bias)
+
+        def scanned(channels: slice) -> Tensor:
+            return directional_scan(
+                u[..., channels],
+                self._steps(u, low, channels),
+                A[:, channels].reshape(-1, n),
+                B,
+                C,
+                skip[:, channels].reshape(-1),
+                bias[:, channels].reshape(-1),
+                True,
+                directions=self.directions,
+                backend=self.backend,
+            )
+
+        step = self._channels_at_a_time(u)
+        if step >= d:
+            return scanned(slice(None))
+        y = torch.empty_like(u, dtype=torch.promote_types(u.dtype, torch.float32))
+        for first in range(0, d, step):
+            channels = slice(first, first + step)
+            y[..., channels] = scanned(channels)
+        return y
+
+    def _channels_at_a_time(self, u: Float[Tensor, "b h w d"]) -> int:
+        """All, or fewer where delta, as large as u for every direction, is the largest map.
+
+        Channels are scanned each on its own. In training delta is kept for the gradient anyway.
+        """
+        width, deltas = u.shape[3], len(self.directions) * u.numel()
+        if torch.is_grad_enabled() or u.device.type != "cpu" or torch.compiler.is_compiling():
+            return width
+        blocks = -(-deltas // _ROOM)
+        return -(-width // (blocks * _VECTOR)) * _VECTOR

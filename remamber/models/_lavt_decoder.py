@@ -1,11 +1,15 @@
 """LAVT's decoder: four maps of multi-modal features in, the logits of a mask out."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from remamber.layers.rectified import rectified
+from remamber.models._decoders import convolved_with_skip
 
 
 class LavtDecoder(nn.Module):
@@ -32,10 +36,24 @@ class LavtDecoder(nn.Module):
         """
         *skips, x = features
         for level, skip in zip(self.levels, reversed(skips), strict=True):
-            x = F.interpolate(x, size=skip.shape[2:], mode="bilinear", align_corners=True)
-            x = level(torch.cat([x, skip], dim=1))
+            layers = list(level.children())
+            x = rectified(layers[:3], partial(_joined, x, skip))
+            x = rectified(layers[3:], partial(F.conv2d, x, padding=1))
         classes: Tensor = self.head(x)
         return classes[:, 1:] - classes[:, :1]
+
+
+def _joined(
+    x: Float[Tensor, "b c h w"],
+    skip: Float[Tensor, "b e h2 w2"],
+    weight: Float[Tensor, "o ce 3 3"],
+    bias: Float[Tensor, " o"] | None,
+) -> Float[Tensor, "b o h2 w2"]:
+    """The 3x3 convolution of ``x``, enlarged to the other's size, and ``skip`` side by side."""
+    if skip.shape[2:] == (2 * x.shape[2], 2 * x.shape[3]):
+        return convolved_with_skip(x, skip, weight, bias)
+    x = F.interpolate(x, size=skip.shape[2:], mode="bilinear", align_corners=True)
+    return F.conv2d(torch.cat([x, skip], dim=1), weight, bias, padding=1)
 
 
 def _convolution(in_channels: int, out_channels: int) -> list[nn.Module]:

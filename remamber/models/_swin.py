@@ -51,6 +51,10 @@ class SwinBlocks(nn.Module):
             downsample=None,
         )
         self.layers = stage.blocks
+        for module in self.layers.modules():
+            if type(module) is nn.Linear:
+                # Otherwise Swin alone would be left with torch's product, where that is slower.
+                module.__class__ = Linear
         for layer, rate in zip(self.layers, rates, strict=True):
             # That of transformers drops the attention alone; Swin's drops the MLP too.
             if rate:
@@ -66,7 +70,7 @@ class SwinBlocks(nn.Module):
         return torch.unflatten(tokens, 1, size).permute(0, 3, 1, 2)
 
 
-class BranchEnd(nn.Linear):
+class BranchEnd(Linear):
     """The last linear map of a residual branch, and stochastic depth after it.
 
     Args:

@@ -254,5 +254,5 @@ def test_a_stages_fused_features_reach_the_decoder_and_gated_the_next_stage(mode
 
 def test_declared_taps_exist(model):
     for fusion in model.encoder.fusions:
-        for path in fusion.taps.values():
-            fusion.get_submodule(path)
+        for tap in fusion.taps.values():
+            fusion.get_submodule(tap.path)

@@ -16,8 +16,8 @@ REFERENCE = "#7F7F7F"
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif"
 
 
-PANEL_TOP, LEGEND_ROOM = 80, 112
-"""Margins above panels with headings and below them, where the legend lies, in pixels."""
+PANEL_TOP = 80
+"""Margin above panels with headings, in pixels."""
 
 
 class Style(NamedTuple):
@@ -96,13 +96,6 @@ def side_by_side(panels: list[str]) -> go.Figure:
         shared_yaxes=True,
         horizontal_spacing=0.04,
         subplot_titles=panels,
-    )
-
-
-def legend_below(figure: go.Figure) -> None:
-    """Put the legend at the very bottom, whatever the height of the figure."""
-    figure.update_layout(
-        legend={"orientation": "h", "x": 0, "y": 0, "yref": "container", "yanchor": "bottom"}
     )
 
 

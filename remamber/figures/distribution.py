@@ -183,8 +183,10 @@ def _alt(clouds: Sequence[Cloud], panels: Sequence[str], choices: Sequence[str])
         for panel in panels:
             own = [c for c in clouds if c.panel == panel and c.choice == choice]
             if own:
-                groups = ", ".join(f"{len(c.points):,} {c.group.lower()}" for c in own)
-                share = f"{100 * sum(own[0].shares):.0f} % of the variance"
-                parts.append(f"{panel}: {groups} points, {share}")
-        said.append(f"{choice}: {'; '.join(parts)}")
-    return f"Points on the first three principal axes. {'. '.join(said)}."
+                parts.append(f"{panel} {100 * sum(own[0].shares):.0f} %")
+        said.append(f"{choice}: {', '.join(parts)}")
+    groups = ", ".join(dict.fromkeys(c.group.lower() for c in clouds))
+    return (
+        f"Points of {groups} on the first three principal axes, and the share of the variance that"
+        f" these hold. {'. '.join(said)}."
+    )

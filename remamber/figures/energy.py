@@ -3,15 +3,14 @@
 import plotly.graph_objects as go
 
 from remamber.figures import Estimate, FigureData, Series
-from remamber.figures._style import REFERENCE, empty, finish, legend_below, style_of
+from remamber.figures._screens import fit
+from remamber.figures._style import REFERENCE, empty, finish, style_of
 from remamber.registry import FIGURES
 
 register = FIGURES.register
 
-_HEIGHT, _BELOW = 440, 96
-_AXIS, _ENTRY = 56, 20
-"""Pixels: of the figure, and below its axes where the legend is one or two lines; of the axis'
-words, and of an entry of the legend where each has a line."""
+_HEIGHT = 300
+"""Of the panel, pixels."""
 _SPREAD = 0.06
 """How far the rows stand apart at a depth, of the distance of two depths."""
 
@@ -37,14 +36,9 @@ def energy(data: FigureData) -> go.Figure:
         title_text="depth",
     )
     figure.update_yaxes(title_text=f"{data.metric} (%)", rangemode="tozero")
-    legend_below(figure)
-    figure = finish(figure, data, alt=_alt(rows, depths, data), height=_HEIGHT)
-    below = _AXIS + _ENTRY * (len(rows) + 1)
-    narrow = {
-        "height": _HEIGHT - _BELOW + below,
-        "margin": {**figure.layout.margin.to_plotly_json(), "b": below},
-    }
-    return figure.update_layout(margin={"b": _BELOW}, meta={**figure.layout.meta, "narrow": narrow})
+    finish(figure, data, alt=_alt(rows, depths, data), height=_HEIGHT)
+    fit(figure, plot=_HEIGHT)
+    return figure
 
 
 def _chance(name: str, value: float, depths: int) -> go.Scatter:

@@ -21,9 +21,13 @@ def forest(data: FigureData) -> go.Figure:
         figure.add_trace(_point(row, data))
     figure.add_vline(x=0, line={"color": REFERENCE, "width": 1})
     figure.update_xaxes(title_text=f"{data.split} {data.metric} minus best (points)")
+    in_two_lines = f"{data.split} {data.metric}<br>minus best (points)"
     figure.update_yaxes(showgrid=False)
     figure.update_layout(showlegend=False)
-    return finish(figure, data, alt=_alt(rows, data), height=110 + 44 * len(rows))
+    finish(figure, data, alt=_alt(rows, data), height=110 + 44 * len(rows))
+    axis = figure.layout.xaxis.to_plotly_json()
+    narrow = {"xaxis": {**axis, "title": {"text": in_two_lines}}}
+    return figure.update_layout(meta={**figure.layout.meta, "narrow": narrow})
 
 
 def _point(row: Series, data: FigureData) -> go.Scatter:

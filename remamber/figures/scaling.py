@@ -104,6 +104,11 @@ def _bars(known: Sequence[tuple[Reading, float]], factor: float) -> dict[str, ob
     }
 
 
+def _plain(value: float) -> str:
+    """Three digits or all before the point, never a power of ten."""
+    return f"{value:,.0f}" if value >= 999.5 else f"{value:.3g}"
+
+
 def _alt(rows: Sequence[Series], panels: Sequence[str], data: FigureData) -> str:
     factor, unit = cost_unit(data.metric)
     parts = []
@@ -114,9 +119,9 @@ def _alt(rows: Sequence[Series], panels: Sequence[str], data: FigureData) -> str
             lost = [r.side for r in row.readings if r.panel == panel and r.lost]
             if known:
                 (first, low), (last, high) = known[0], known[-1]
-                words = f"{row.label} {low * factor:.3g} {unit} at {first} px"
+                words = f"{row.label} {_plain(low * factor)} {unit} at {first} px"
                 if last != first:
-                    words += f" to {high * factor:.3g} {unit} at {last} px"
+                    words += f" to {_plain(high * factor)} {unit} at {last} px"
                 growth = row.growth.get(panel)
                 said.append(words + (f", exponent {growth.value:.2f}" if growth else ""))
             if lost:

@@ -6,7 +6,7 @@ from remamber.table.results import Results
 
 
 def unmoved(results: Results) -> str:
-    """Which alterations moved no mask of the lead split, empty if none was altered so."""
+    """Which alterations changed no mask of the lead split, empty if none was altered so."""
     split = results.analysis.table.lead[0]
     found, altered = [], 0
     for variant in results.selection.variants:
@@ -19,7 +19,7 @@ def unmoved(results: Results) -> str:
     if not altered:
         return ""
     if not found:
-        return f"Every alteration moves masks of {split}."
+        return f"Every alteration changes masks of {split}."
     return f"{fmt.listed(found)}: not one mask of {split} differs in a pixel."
 
 

@@ -116,8 +116,8 @@ def _figure_data(results: Results, view: FigureView) -> FigureData:
         split=view.split,
         metric=view.metric,
         series=tuple(_series(results, v, view.split, metric) for v in results.selection.variants),
-        floors=_bounds(results, FLOOR, view.metric, "predict-all floor"),
-        ceilings=_bounds(results, CEILING, view.metric, "stride-4 ceiling"),
+        floors=_bounds(results, FLOOR, view.metric, "all objects (floor)"),
+        ceilings=_bounds(results, CEILING, view.metric, "target at stride 4 (ceiling)"),
         percent=fmt.percent,
     )
 

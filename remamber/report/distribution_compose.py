@@ -79,6 +79,7 @@ def _shown(variant: Variant, *, control: bool) -> list[tuple[str, Look]]:
     return [
         (variant.label if name == "trained" else f"{variant.label}, {name}", look)
         for name, look in looks
+        if look.taps
     ]
 
 

@@ -40,7 +40,7 @@ def distribution_notes(results: DistributionResults) -> tuple[str, ...]:
         " it. Centroids: their distance over the root mean square distance from the own centroid;"
         " equal groups come out near"
         f" {fmt.ratio((2 / wish.points) ** 0.5)}, not 0. Similarity to before: linear CKA of the"
-        " mean features over positions with those of the tap before.",
+        " mean features over positions with those of the place before.",
         _NORM + "." if wish.point == "channel" and _has(results, "cube") else "",
         "Intervals are 95 %, a bootstrap over images with the probe, its folds and the neighbours"
         " kept and the axes turned anew; changes are paired by image. Untrained is the same model"

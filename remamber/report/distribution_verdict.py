@@ -27,6 +27,8 @@ def distribution_verdict(results: DistributionResults) -> str:
 def _of_one(variant: Variant, *, whole: bool) -> str:
     name, look = variant.looks[0]
     subject = variant.label if name == "trained" else f"{variant.label}, untrained"
+    if not look.taps:
+        return f"{subject} has none of the taps that were asked for: nothing was looked at."
     wish = look.record.spec.distribution
     of_channels = wish is None or wish.point == "channel"
     heading = NEIGHBOURS if of_channels else GAP

@@ -14,8 +14,9 @@ _CONFIG = {"showSendToCloud": False, "displaylogo": False, "responsive": True}
 """plotly.js 4 offers by default to send a figure to a server; a report must not."""
 
 
-_TITLE_ROOM = 32
-"""Pixels of a figure's own title, which the page says in a heading instead."""
+_TITLE_ROOM, _BAR_ROOM = 20, 28
+"""Pixels of a figure's own title, which the page says in a heading instead, and of the buttons that
+lie over a figure's upper edge."""
 
 
 def html(document: Document, *, plotly_src: str | None) -> str:
@@ -99,8 +100,10 @@ def _picture(picture: Picture) -> dict[str, Any]:
     from markupsafe import Markup
 
     layout = {k: v for k, v in picture.plotly["layout"].items() if k not in ("template", "title")}
-    margin = layout.get("margin", {})
-    layout["margin"] = {**margin, "t": max(16, margin.get("t", 0) - _TITLE_ROOM)}
+    layout |= _untitled(layout)
+    meta = layout["meta"]
+    if "narrow" in meta:
+        layout["meta"] = {**meta, "narrow": meta["narrow"] | _untitled(meta["narrow"])}
     figure = {"data": picture.plotly["data"], "layout": layout, "config": _CONFIG}
     return {
         "slug": picture.slug,
@@ -109,6 +112,14 @@ def _picture(picture: Picture) -> dict[str, Any]:
         "height": layout["height"],
         "json": Markup(_json(figure)),
     }
+
+
+def _untitled(layout: Mapping[str, Any]) -> dict[str, Any]:
+    """The margins without room for the title, where the layout has any."""
+    margin = layout.get("margin")
+    if not margin:
+        return {}
+    return {"margin": {**margin, "t": max(_BAR_ROOM, margin.get("t", 0) - _TITLE_ROOM)}}
 
 
 def _plotly_templates() -> Mapping[str, Any]:

@@ -89,9 +89,11 @@ def _agreement(results: MaskResults) -> str:
             f"Checked: all {compared} masks have the intersection and union, to the pixel, that"
             " the runs that trained these weights counted."
         )
+    verb = "differs" if differing == 1 else "differ"
+    unit = "pixel" if pixels == 1 else "pixels"
     return (
-        f"{differing} of {compared} masks do not have the intersection and union that the runs"
-        f" that trained these weights counted; they differ by up to {fmt.count(pixels)} pixels."
+        f"Checked: {differing} of {compared} masks {verb} from what the runs that trained these"
+        f" weights counted, in intersection or union, by at most {fmt.count(pixels)} {unit}."
     )
 
 

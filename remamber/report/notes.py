@@ -50,6 +50,8 @@ def _seeds(results: Results) -> str:
     counts = sorted({len(v.ok) for v in results.selection.variants if v.ok})
     if not counts:
         return ""
+    if counts[-1] == 1 and results.lead is not None and len(results.lead.rows) > 1:
+        return ""  # the verdict says it
     if counts[-1] == 1:
         return "1 seed: training variance not included; another seed may change the order."
     intervals = results.seed_differences()

@@ -14,6 +14,9 @@ _HEAD = ("split", "metric", "images", "expressions", "median SE", "detects", "im
 _SEED_HEAD = ("sd over seeds", "seeds needed")
 _SPREADS = (0.002, 0.005, 0.01, 0.02)
 """Standard deviations over seeds that are asked about where none is known, fractions."""
+NOT_KNOWN = "not known"
+_FEWEST = 2
+"""Images without which there is no variance between them."""
 
 
 class Claim(NamedTuple):
@@ -74,7 +77,7 @@ def _table(group: GroupPower, claim: Claim) -> list[str]:
             fmt.count(cell.expressions),
             _points(cell.standard_error),
             _points(cell.detectable(power=claim.power)),
-            fmt.count(cell.images_for(claim.delta, power=claim.power)),
+            _images(cell.images_for(claim.delta, power=claim.power)),
         )
         for cell in group.cells
     ]
@@ -85,6 +88,9 @@ def _words(group: GroupPower, claim: Claim) -> list[str]:
     cell = group.cells[0]
     column = f"{cell.split} {cell.metric}"
     enough = cell.images_for(claim.delta, power=claim.power)
+    if enough is None:
+        why = "there is one image" if cell.images < _FEWEST else "the rows differ on no image"
+        return [f"{column}: {why}, so that the records do not tell how many it needs."]
     asked = f"a difference of {_points(claim.delta)} points"
     lines = [
         f"{column}: {asked} needs {fmt.count(enough)} images, and there are"
@@ -95,7 +101,7 @@ def _words(group: GroupPower, claim: Claim) -> list[str]:
         here = cell.detectable(power=claim.power, in_table=True)
         lines.append(
             f"In a table of {fmt.number_word(cell.rows)} rows, where Holm counts"
-            f" {fmt.number_word(cell.comparisons)} pairs: up to {fmt.count(strict)} images; this"
+            f" {fmt.number_word(cell.comparisons)} pairs: up to {_images(strict)} images; this"
             f" split then detects {_points(here)} points."
         )
     alone = cell.independent_expressions
@@ -146,9 +152,17 @@ def _needed(seeds: int | None) -> str:
     return "over 10,000" if seeds is None else fmt.count(seeds)
 
 
-def _points(fraction: float) -> str:
+def _images(number: int | None) -> str:
+    return NOT_KNOWN if number is None else fmt.count(number)
+
+
+def _points(fraction: float | None) -> str:
     """Points with as many decimals as a small difference needs."""
+    if fraction is None:
+        return NOT_KNOWN
     value = 100 * fraction
+    if 0 < value < 0.01:
+        return f"{value:.2g}"
     return f"{value:.2f}" if 0 < value < 0.95 else f"{value:.1f}"
 
 

@@ -142,7 +142,7 @@ def _protocol(records: tuple[Record, ...]) -> dict[str, str]:
         "expression length": each(records, lambda r: f"{r.spec.model.text.length} tokens"),
         "mIoU, oIoU": "mean over expressions of I/U; sum of I over sum of U; empty union counts 0",
         "Pr@X": "share of expressions with IoU strictly above X percent",
-        "selection": "last step of the training, no choice by a split",
+        "selection": "weights of the last step; no split was used to choose them",
     }
 
 

@@ -49,6 +49,9 @@ def _training(results: ReceptiveResults) -> str:
     ]
     rows = "row" if len(changes) == 1 else "rows"
     whole = f"of {fmt.number_word(len(changes))} {rows}"
+    if len(changes) > 1 and max(narrower, wider) == len(changes):
+        verb = "narrowed" if narrower else "widened"
+        return f"Training {verb} it in all {fmt.number_word(len(changes))} rows."
     return f"Training {fmt.listed([s for s in said if s])} {whole}."
 
 

@@ -16,11 +16,12 @@ from remamber.table.slices_layout import CHAPTER
 
 _LEAD_METRICS = ("mIoU", "oIoU")
 _LEAD_COSTS = ("Parameters total", "Parameters fusion", "Training step", "Training steps", "seeds")
-Detail = Literal["paper", "spread", "value"]
+Detail = Literal["paper", "spread", "value", "tall"]
+"""How full a cell is; ``tall`` is the value alone, under a heading of a word a line."""
 _SHOWN = (
     *("results", "cost", "forward", "training", "fused", "start-up"),
     *("time", "model-memory", "growth"),
-    *("protocols", "means", "claims"),
+    *("protocols", "means", "claims", "radius"),
 )
 _PUBLISHED = "published-"
 
@@ -92,20 +93,20 @@ def _choices(table: Table) -> Iterable[tuple[Table, Detail]]:
     if table.lead:
         yield table, "paper"
         yield _measured(table), "paper"
-        yield _with(table, lambda column: column.name in table.lead), "spread"
-        yield _with(table, lambda column: column.name in table.lead), "value"
+        lead = _with(table, lambda column: column.name in table.lead)
+        yield from ((lead, "spread"), (lead, "value"), (lead, "tall"))
         return
     if table.chapter:
         yield from ((table, "paper"), (table, "value"))
         return
     if table.name != "results":
-        yield table, "paper"
-        yield _with(table, lambda column: column.name in _LEAD_COSTS), "paper"
+        lead = _with(table, lambda column: column.name in _LEAD_COSTS)
+        yield from ((table, "paper"), (lead, "paper"), (lead, "value"), (lead, "tall"))
         return
     lead = _with(table, lambda column: column.label in _LEAD_METRICS)
     first = _with(lead, lambda column: column.label == lead.columns[0].label)
     yield from ((table, "paper"), (lead, "paper"), (first, "paper"))
-    yield from ((first, "spread"), (first, "value"))
+    yield from ((first, "spread"), (first, "value"), (first, "tall"))
 
 
 def _with(table: Table, wanted: Callable[[Column], bool]) -> Table:
@@ -124,7 +125,9 @@ def _measured(table: Table) -> Table:
 
 def _grid(table: Table, *, detail: Detail, titled: bool) -> Grid:
     unit = unit_line(table)
-    spread = detail != "value" and any(c.low is not None for row in table.rows for c in row.cells)
+    spread = detail in ("paper", "spread") and any(
+        c.low is not None for row in table.rows for c in row.cells
+    )
     caption = f"{unit}, ± half the 95 % interval" if unit == "percent" and spread else unit
     title = table.title if titled or table.name not in ("results", "cost") else None
     grid = Grid(
@@ -136,23 +139,43 @@ def _grid(table: Table, *, detail: Detail, titled: bool) -> Grid:
         caption=caption or None,
         caption_justify="left",
     )
-    grid.add_column(f"\n{table.head}", no_wrap=True)
-    groups = ["", *(column.group for column in table.columns)]
-    for before, column in zip(groups, table.columns, strict=False):
-        group = column.group if column.group != before else ""
-        grid.add_column(f"{group}\n{heading(column)}", justify="right", no_wrap=True)
+    head, *headings = _headings(table, tall=detail == "tall")
+    grid.add_column(head, no_wrap=True)
+    for text in headings:
+        grid.add_column(text, justify="right", no_wrap=True)
     for row in table.rows:
         cells = zip(table.columns, row.cells, strict=True)
         grid.add_row(_plain(row.label), *(_cell(c, cell, detail=detail) for c, cell in cells))
     return grid
 
 
+def _headings(table: Table, *, tall: bool) -> list[str]:
+    """Of the rows' names and of each column: its group's words over its own, all equally high."""
+    before = ["", *(column.group for column in table.columns)]
+    groups = [
+        "",
+        *(c.group if c.group != b else "" for b, c in zip(before, table.columns, strict=False)),
+    ]
+    names = [table.head, *(heading(column) for column in table.columns)]
+    if tall:
+        groups, names = (["\n".join(t.split()) for t in texts] for texts in (groups, names))
+    return ["\n".join(pair) for pair in zip(_level(groups), _level(names), strict=True)]
+
+
+def _level(texts: list[str]) -> list[str]:
+    """With empty lines above, so that all have as many."""
+    most = max(text.count("\n") for text in texts)
+    return ["\n" * (most - text.count("\n")) + text for text in texts]
+
+
 def _cell(column: Column, cell: Cell, *, detail: Detail) -> Text:
     shown = words(column, cell)
-    text = Text(shown.value, style="bold green" if cell.best else "")
+    is_bare = cell.status != "ok" and detail in ("value", "tall")
+    value = shown.value.split(" (")[0] if is_bare else shown.value
+    text = Text(value, style="bold green" if cell.best else "")
     # A star beside the bold: bold is lost where the output has no escape codes.
     text.append("*" if cell.best and column.unit == "fraction" else shown.mark)
-    parts = {"paper": (shown.spread, shown.paper), "spread": (shown.spread,), "value": ()}[detail]
+    parts = {"paper": (shown.spread, shown.paper), "spread": (shown.spread,)}.get(detail, ())
     for part in filter(None, parts):
         text.append(f" {part}", style="dim not bold")
     return text

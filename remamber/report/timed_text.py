@@ -6,24 +6,34 @@ from typing import Any
 
 from remamber.report import format as fmt
 from remamber.report.columns import columns
+from remamber.rounds import DELTA
 from remamber.table.sides import Pair
-from remamber.table.timed import MEMORY, TimeDifference
+from remamber.table.timed import JUDGED, MEMORY, TimeDifference
+from remamber.table.timed_lost import Lost
 
 _HEAD = ("metric", "A", "B", "B / A", "95 %", "p (Holm)", "B is")
 _LEFT = (0, len(_HEAD) - 1)
 
 
-def timed_text(names: tuple[str, str], differences: Sequence[TimeDifference]) -> str:
+def timed_text(
+    names: tuple[str, str], differences: Sequence[TimeDifference], lost: Sequence[Lost] = ()
+) -> str:
     """What was compared, a table for every pair of models, and what the numbers rest on."""
     lines = [f"A  {names[0]}", f"B  {names[1]}"]
-    for place in dict.fromkeys(map(_place, differences)):
-        own = [d for d in differences if _place(d) == place]
+    several = len({d.seeds for d in differences}) > 1
+    places = [_place(d, several=several) for d in differences]
+    for place in dict.fromkeys(places):
+        own = [d for d, its in zip(differences, places, strict=True) if its == place]
         lines += ["", place, *columns([_HEAD, *map(_cells, own)], left=_LEFT)]
-    return "\n".join([*lines, "", *_footing(differences)])
+    missing = [f"not compared: {m.model} {m.ended} in {m.side} alone, {m.group}" for m in lost]
+    return "\n".join([*lines, "", *missing, *_footing(differences)])
 
 
 def timed_json(
-    names: tuple[str, str], joined: Sequence[Pair], differences: Sequence[TimeDifference]
+    names: tuple[str, str],
+    joined: Sequence[Pair],
+    differences: Sequence[TimeDifference],
+    lost: Sequence[Lost] = (),
 ) -> dict[str, Any]:
     """The same for machines; seconds, bytes, and B over A."""
     return {
@@ -39,6 +49,7 @@ def timed_json(
             }
             for pair in joined
         ],
+        "lost": [missing._asdict() for missing in lost],
     }
 
 
@@ -47,15 +58,17 @@ def _row(difference: TimeDifference) -> dict[str, Any]:
     content["ratio"] = difference.ratio.value
     content |= {"low": difference.ratio.low, "high": difference.ratio.high}
     content |= {"rounds": difference.ratio.rounds, "models": list(difference.models)}
+    content["seeds"] = list(difference.seeds)
     del content["pair"]
     return content
 
 
-def _place(d: TimeDifference) -> str:
+def _place(d: TimeDifference, *, several: bool) -> str:
     a, b = d.models
     models = a if a == b else f"{a} -> {b}"
+    seed = f", seed {d.seeds[1]}" if several else ""
     across = f" (across machines: {d.noisy})" if d.noisy else ""
-    return f"{models}, {d.group}{across}"
+    return f"{models}, {d.group}{seed}{across}"
 
 
 def _cells(d: TimeDifference) -> tuple[str, ...]:
@@ -78,7 +91,11 @@ def _footing(differences: Sequence[TimeDifference]) -> list[str]:
             "not paired: timed in two processes, so that the machine may have changed between;"
             " a difference must recur when both are measured again"
         )
-    deltas = {d.delta for d in differences if d.metric not in MEMORY}
+    deltas = {d.delta for d in differences if d.metric in JUDGED and d.metric not in MEMORY}
+    if any(d.metric not in JUDGED for d in differences):
+        lines.append("latency_p90 has no interval, so no difference in it is called one")
+    if any(d.metric in MEMORY for d in differences):
+        lines.append(f"memory has no interval; differences up to {fmt.percent(DELTA)} % are none")
     if None in deltas:
         lines.append(
             "the noise between two processes is not known here, so no difference is called one:"

@@ -38,6 +38,8 @@ def verdict(results: Results) -> str:
 def _over_seeds(results: Results) -> str:
     """What the images cannot say: how much of a difference lies between two trainings."""
     intervals = results.seed_differences()
+    if not intervals and _is_one_training(results):
+        return "All rows are of one training run: variation between trainings is not included."
     if not intervals and all(len(v.ok) <= 1 for v in results.selection.variants):
         return "One training run a row: variation between trainings is not included."
     if not intervals:
@@ -47,6 +49,13 @@ def _over_seeds(results: Results) -> str:
         return ""
     n = min(i.n for i in intervals.values())
     return f"Over {n} seeds the difference of {fmt.listed(open_)} is not settled."
+
+
+def _is_one_training(results: Results) -> bool:
+    """Whether the rows are the same weights, used in different ways."""
+    rows = [record.spec for variant in results.selection.variants for record in variant.ok]
+    weights = {spec.weights.sha256 for spec in rows if spec.weights is not None}
+    return len(weights) == 1 and any(spec.evaluate.alterations() for spec in rows)
 
 
 def _some_worse(results: Results, lead: Comparison, best: int, tied: list[int]) -> str:

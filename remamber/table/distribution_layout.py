@@ -20,7 +20,7 @@ LINE, FIRST, NEIGHBOURS, PROBE, GAP = (
     "hyperplane",
     "centroids",
 )
-CHAPTER = "Tap by tap"
+CHAPTER = "Place by place"
 GROUPS = {"image": "Image", "text": "Text", "local": "Local", "fused": "Fused"}
 """Names of the groups for people."""
 _NUMBERS: dict[str, tuple[str, str, str]] = {
@@ -61,7 +61,7 @@ def distribution_tables(results: DistributionResults) -> tuple[Table, ...]:
     tables = [changes(results)]
     tables += [by_tap(variant, i) for i, variant in enumerate(results.variants, start=1)]
     tables += [details(variant, i) for i, variant in enumerate(results.variants, start=1)]
-    return (summary(results), *(table for table in tables if table is not None))
+    return (summary(results), *(t for t in tables if t is not None and t.rows))
 
 
 def summary(results: DistributionResults) -> Table:
@@ -83,6 +83,7 @@ def summary(results: DistributionResults) -> Table:
         )
         for variant in results.variants
         for name, look in variant.looks
+        if look.taps
     ]
     return Table(
         name="results",
@@ -145,8 +146,8 @@ def by_tap(variant: Variant, number: int) -> Table | None:
         rows.append(Row(key=tap.name, label=tap.name, cells=tuple(cells)))
     return Table(
         name=f"taps-{number}",
-        title=f"Image and text tap by tap: {variant.label}",
-        head="Tap",
+        title=f"Image and text place by place: {variant.label}",
+        head="Place",
         columns=tuple(columns),
         rows=tuple(rows),
         lead=tuple(c.name for c in columns if c.label == "trained"),
@@ -174,8 +175,8 @@ def details(variant: Variant, number: int) -> Table | None:
     ]
     return Table(
         name=f"details-{number}",
-        title=f"Points and axes tap by tap: {variant.label}",
-        head="Tap",
+        title=f"Points and axes place by place: {variant.label}",
+        head="Place",
         columns=tuple(columns),
         rows=tuple(_detail(look, tap, groups) for tap in look.taps),
         lead=tuple(c.name for c in columns if c.group in ("Points", "Variance on axis")),

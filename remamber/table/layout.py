@@ -10,6 +10,11 @@ from remamber.table.tidy import median
 FLOOR = "predict-all"
 BOUNDS = ("predict-all", "whole-image", "mean-mask", "stride-4", "stride-8", "stride-16")
 """Known bounds, floors first, in the order in which a table shows them."""
+_GUESSES = (
+    "Floors read no expression. All objects: every annotated object of the image, outlined without"
+    " error; mean mask: where targets of the training split are most often. Ceilings: the target"
+    " itself, averaged over blocks as wide as the stride and interpolated back."
+)
 
 
 def results_table(results: Results) -> Table:
@@ -101,10 +106,18 @@ def bounds_table(results: Results) -> Table | None:
         head="Prediction",
         columns=tuple(Column(group=s, label=m, unit="fraction") for s, m in keys),
         rows=tuple(
-            Row(key=b, label=b, cells=tuple(_bound(results, s, b, m) for s, m in keys))
+            Row(key=b, label=_guess(b), cells=tuple(_bound(results, s, b, m) for s, m in keys))
             for b in bounds
         ),
+        note=_GUESSES,
     )
+
+
+def _guess(name: str) -> str:
+    """What a bound predicts, in words."""
+    if name.startswith("stride-"):
+        return f"target at {name.replace('-', ' ')}"
+    return {FLOOR: "all objects"}.get(name, name.replace("-", " "))
 
 
 def rows_below_floor(results: Results) -> list[str]:
@@ -120,7 +133,7 @@ def rows_below_floor(results: Results) -> list[str]:
 def head(results: Results) -> str:
     """Heading of the rows' names: the last word of the key that makes rows."""
     key = results.analysis.table.rows.rpartition(".")[2]
-    return {"scan_order": "Scan ordering", "name": "Variant"}.get(
+    return {"scan_order": "Scan ordering", "name": "Variant", "row": "Model"}.get(
         key, key.replace("_", " ").capitalize()
     )
 

@@ -63,16 +63,17 @@ def _training_table(results: ReceptiveResults) -> Table:
 
 
 def _direction_table(results: ReceptiveResults) -> Table:
+    far = [name for name in results.maps if any(_has_far(row, name) for row in results.rows)]
+    maps = far or list(results.maps)
+    ended = [name for name in results.maps if name not in maps]
     columns = [
-        Column(group=name, label=label, unit=unit)
-        for name in results.maps
-        for label, unit in _DIRECTIONS
+        Column(group=name, label=label, unit=unit) for name in maps for label, unit in _DIRECTIONS
     ]
     rows = [
         Row(
             key=f"{row.key} {'trained' if row.trained else 'initial'}",
             label=row.label,
-            cells=tuple(cell for name in results.maps for cell in _directions(row, name)),
+            cells=tuple(cell for name in maps for cell in _directions(row, name)),
         )
         for row in results.rows
     ]
@@ -83,7 +84,13 @@ def _direction_table(results: ReceptiveResults) -> Table:
         columns=tuple(columns),
         rows=tuple(rows),
         lead=tuple(c.name for c in columns if c.label in ("far", "above")),
+        note=f"Not in it: {', '.join(ended)}, where the image ends there." if ended else "",
     )
+
+
+def _has_far(row: FieldRow, name: str) -> bool:
+    far = row.part(name, "far")
+    return far is None or far.value != 0
 
 
 _DIRECTIONS = (

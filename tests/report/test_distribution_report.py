@@ -18,6 +18,7 @@ from remamber.figures import Cloud, FigureData, draw
 from remamber.report import render_study
 from remamber.table.distribution import TapName, Told, build_distribution, mean_of
 from remamber.table.distribution_layout import NEIGHBOURS, mean_change
+from remamber.tasks._arrays import packed_arrays
 
 MOST_BYTES = 1_500_000
 
@@ -127,6 +128,28 @@ def test_no_record_at_all_is_a_report_that_says_so(tmp_path):
     assert document.verdict == "No run has left features, so nothing can be said."
 
 
+def test_a_model_that_lacks_every_tap_asked_for_is_said_to_have_shown_nothing(tmp_path):
+    lacking, whole = distribution_spec(weights="b"), distribution_spec()
+    store, runs = distribution_store(tmp_path / "runs", lacking, whole)
+    record = next(r for r in store.records() if r.run_id == lacking.run_id)
+    store.write_record(
+        record.model_copy(
+            update={"measurements": (), "warnings": ("this model has no tap 'stage 9'",)}
+        ),
+        arrays=packed_arrays({"similarity": np.eye(0, dtype=np.float32)}),
+    )
+    alone = rendered(store, distribution_runs(lacking), tmp_path / "alone").document
+    assert alone.verdict == (
+        "Channel-Spatial has none of the taps that were asked for: nothing was looked at."
+    )
+    assert [(t.name, t.rows) for t in alone.tables] == [("results", ())]
+    assert alone.pictures == ()
+    assert any("no tap 'stage 9'" in note for note in alone.notes)
+    both = rendered(store, runs, tmp_path / "both").document
+    assert "nothing was looked at. Channel-Spatial: " in both.verdict
+    assert len(both.tables[0].rows) == len(both.pictures) == 1
+
+
 def test_damaged_arrays_are_refused(tmp_path):
     store, runs = distribution_store(tmp_path / "runs", distribution_spec())
     record = store.records()[0]
@@ -204,7 +227,8 @@ def test_on_a_telephone_the_panels_stand_below_each_other():
 
 def test_the_alternative_text_tells_places_groups_and_variance():
     alt = figure(clouds(20, stages=1)).layout.meta["alt"]
-    assert "stage 1 layer 1: cube: 20 image, 20 local, 20 text points, 80 % of the variance" in alt
+    assert "Points of image, local, text on the first three principal axes" in alt
+    assert "stage 1 layer 1: cube 80 %, " in alt
 
 
 def test_a_taps_name_is_read_in_its_parts():

@@ -1,5 +1,6 @@
 """Radii and directions of receptive fields: exact by hand, paired, and what is missing."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -98,3 +99,18 @@ def test_tables_hold_a_row_for_trained_and_initial_weights_and_their_difference(
 
 def test_without_initial_weights_there_is_no_table_of_training():
     assert [t.name for t in receptive_tables(results(row(one_ring(4))))] == ["radius", "direction"]
+
+
+def test_a_map_that_ends_within_two_cells_is_named_under_the_table_of_directions():
+    regions = np.zeros((4, len(REGIONS)))
+    regions[:, REGIONS.index("far")] = 0.2
+    one = row(one_ring(4))
+    two = replace(
+        one,
+        rings={**one.rings, "logits": one_ring(4)},
+        regions={**one.regions, "logits": regions},
+    )
+    told = SimpleNamespace(rows=(two,), maps=("stage 1", "logits"), pairs=())
+    made = {table.name: table for table in receptive_tables(told)}["direction"]
+    assert {column.group for column in made.columns} == {"logits"}
+    assert made.note == "Not in it: stage 1, where the image ends there."

@@ -34,6 +34,7 @@
   const draw = (plot) => {
     const { data, layout, config } = read(plot.dataset.figure);
     const narrow = plot.clientWidth < NARROW ? layout.meta?.narrow ?? {} : {};
+    plot.style.minHeight = "0"; // it kept the place of the wide figure
     Plotly.newPlot(plot, data, { ...layout, ...narrow, template: template(isDark()) }, config);
   };
   const lazily = new IntersectionObserver((entries) => {
@@ -48,6 +49,14 @@
   show(isDark());
   if (window.Plotly) plots.forEach((plot) => lazily.observe(plot));
   else plots.forEach((plot) => { plot.style.minHeight = "0"; });
+
+  // Columns cannot go over to another sheet: a table too wide for one is printed smaller.
+  const SHEET = 690;
+  const PRINTED = 0.73;
+  for (const table of document.querySelectorAll("table")) {
+    const width = PRINTED * table.offsetWidth;
+    if (width > SHEET) table.style.setProperty("--fit", String(SHEET / width));
+  }
   window.addEventListener("beforeprint", () => {
     for (const plot of plots) {
       if (!plot.data) draw(plot);

@@ -143,16 +143,19 @@ def _in_folder(folder: Path) -> TrainedRun:
 
 
 def _without_weights(folder: Path, record: Record | None) -> UserError:
+    again = "run its study again: it goes on where it was stopped"
     if record is None:
         why = "it has not ended, or its record is damaged"
     elif record.spec.task != "train":
         why = f"it is a run of '{record.spec.task}', which trains nothing"
     else:
         why = f"looked for {WEIGHTS_NAME}; it ended as '{record.status}'"
+        if record.status == "ok":
+            again = "run its study again with --fresh: a finished run is not trained again"
     return UserError(
         f"the run {folder.name} has left no weights",
         where=[why],
-        fix=["remamber-bench list runs", "run its study again: it goes on where it was stopped"],
+        fix=["remamber-bench list runs", again],
         exit_code=ExitCode.MISSING,
         slug="weights_missing",
         path=str(folder),

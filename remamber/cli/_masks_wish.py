@@ -17,6 +17,7 @@ from remamber.registry import unknown
 STUDY = "masks"
 _RELEASED_SIZE = 480
 _OF_PICTURES = {"rule": "--rule", "count": "--count", "slice_": "--slice", "split": "--split"}
+_OF_RUNS = {"set_": "--set", "threads": "--threads", "jobs": "--jobs", "fresh": "--fresh"}
 
 
 def chosen_by(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -45,13 +46,7 @@ def of_own_image(given: Mapping[str, Any]) -> ExitCode:
     """
     image, text = given["image"], given["text"]
     require_both(image, text)
-    lost = next((flag for key, flag in _OF_PICTURES.items() if given.get(key)), None)
-    if lost is not None:
-        raise UserError(
-            f"{lost} chooses among a data set's expressions; --image and --text bring their own",
-            fix=[f"leave {lost} out"],
-            slug="image_and_rule",
-        )
+    _require_no_study(given)
     streams = options.streams(
         given["display"],
         quiet=given["quiet"],
@@ -59,9 +54,32 @@ def of_own_image(given: Mapping[str, Any]) -> ExitCode:
         no_color=given["no_color"],
     )
     settings = resolve({key: given.get(key) for key in Settings.model_fields}).settings
-    own = OwnImage(Path(image).expanduser(), text, given["as_json"], given["open_page"])
+    own = OwnImage(
+        Path(image).expanduser(),
+        text,
+        as_json=given["as_json"],
+        open_page=given["open_page"],
+        dry_run=given["dry_run"],
+        backend=given.get("scan_backend") or "auto",
+    )
     show_own(own, _lookers(given, settings), settings=settings, streams=streams)
     return ExitCode.DONE
+
+
+def _require_no_study(given: Mapping[str, Any]) -> None:
+    """Refuse options that a photograph would leave without effect."""
+    why = {
+        **dict.fromkeys(_OF_PICTURES, "chooses among a data set's expressions"),
+        **dict.fromkeys(_OF_RUNS, "is for the runs of a study"),
+    }
+    flags = _OF_PICTURES | _OF_RUNS
+    lost = next((key for key in flags if given.get(key)), None)
+    if lost is not None:
+        raise UserError(
+            f"{flags[lost]} {why[lost]}; --image and --text bring their own",
+            fix=[f"leave {flags[lost]} out"],
+            slug="image_and_rule",
+        )
 
 
 def _lookers(given: Mapping[str, Any], settings: Settings) -> list[Looker]:

@@ -31,12 +31,14 @@ class Looker(NamedTuple):
 
 @dataclass(frozen=True)
 class OwnImage:
-    """A photograph and what is said of it."""
+    """A photograph, what is said of it, and how it is looked at."""
 
     image: Path
     text: str
     as_json: bool = False
     open_page: bool = False
+    dry_run: bool = False
+    backend: str = "auto"
 
 
 def require_both(image: Path | None, text: str | None) -> None:
@@ -67,11 +69,14 @@ def show_own(
     from remamber.report.own_image import FOLDER, write_own
     from remamber.tasks._own_mask import words_of
 
-    require_writable(settings.out / FOLDER, what="the reports' folder", option="--out")
     text = " ".join(own.text.split())
     words_of(text)
     image = read_photograph(own.image)
-    found = [_found(looker, image, text, settings, streams) for looker in lookers]
+    if own.dry_run:
+        _plan(own, text, image, lookers, streams)
+        return
+    require_writable(settings.out / FOLDER, what="the reports' folder", option="--out")
+    found = [_found(looker, image, text, settings, streams, own.backend) for looker in lookers]
     paths = write_own(image, text, found, stem=own.image.stem, out=settings.out)
     if own.as_json:
         streams.result(json.dumps(_document(own, text, image, found, paths), indent=1))
@@ -85,19 +90,38 @@ def show_own(
         webbrowser.open(paths["html"].absolute().as_uri())
 
 
+def _plan(
+    own: OwnImage,
+    text: str,
+    image: "NDArray[np.uint8]",
+    lookers: Sequence[Looker],
+    streams: Streams,
+) -> None:
+    """Tell what would be looked at with what, and write nothing."""
+    if own.as_json:
+        plan = _document(own, text, image, (), {})
+        names = [{"label": x.label, "weights": str(x.weights.path)} for x in lookers]
+        streams.result(json.dumps({**plan, "models": names}, indent=1))
+        return
+    height, width = image.shape[:2]
+    lines = [f"{x.label}: {x.weights.path}, at {x.image_size} px" for x in lookers]
+    streams.result("\n".join([f"'{text}' in {own.image}, {width} x {height} pixels", *lines]))
+
+
 def _found(
     looker: Looker,
     image: "NDArray[np.uint8]",
     text: str,
     settings: Settings,
     streams: Streams,
+    backend: str,
 ) -> "Found":
     from remamber.models._evaluable import open_evaluable
     from remamber.report.own_image import Found
     from remamber.tasks._own_mask import own_mask
 
     streams.say(f"{looker.label}: {looker.weights.path}")
-    model = open_evaluable(looker.weights, root=settings.data_root)
+    model = open_evaluable(looker.weights, root=settings.data_root, backend=backend)
     made = own_mask(model, image, text, size=looker.image_size)
     return Found(
         label=looker.label,

@@ -1,8 +1,10 @@
 """Trained weights in the store: the rows of a study that another study looks at."""
 
+import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from remamber.cli._settings import Settings
 from remamber.errors import ExitCode, UserError
 from remamber.plan.file_digest import file_digest
 from remamber.plan.spec import DataSpec, RunSpec, WeightsSpec
@@ -37,7 +39,7 @@ def trained_rows(
             row (exit 3); the command that makes them is named.
     """
     runs = store.study_runs(wanted.study, profile, dataset=dataset)
-    make = _command(wanted.study, profile=profile, dataset=dataset, seeds=seeds)
+    make = _command(wanted.study, store, profile=profile, dataset=dataset, seeds=seeds)
     if runs is None:
         if wanted.study not in study_names() and store.study_runs(wanted.study) is None:
             raise unknown("study", wanted.study, study_names())
@@ -74,7 +76,14 @@ def _require_rows(
     lost = [row for row in order if row not in {run.label for run in found}]
     if lost or not found:
         rows = f" of row {', '.join(lost)}" if lost else ""
-        raise _missing(f"{study} has left no weights{rows}", make=make, store=store)
+        gone = _gone(lost, runs, store)
+        raise _missing(
+            f"{study} has left no weights{rows}",
+            # Its finished runs would be reused, and so left without weights.
+            make=f"{make} --fresh" if gone else make,
+            store=store,
+            where=[f"not there any more  {path}" for path in gone],
+        )
 
 
 def _beside(
@@ -152,20 +161,32 @@ def _left_by(runs: StudyRuns, store: Store) -> list[TrainedRun]:
     return [run for run in found if run is not None]
 
 
-def _command(study: str, *, profile: str, dataset: str | None, seeds: Sequence[int] | None) -> str:
-    """What trains the rows that were looked for."""
+def _gone(rows: Sequence[str], runs: StudyRuns, store: Store) -> list[Path]:
+    """What trainings of some rows, of all if there are none, have left and is not there now."""
+    ended = {r.run_id for r in store.records() if r.status == "ok" and r.spec.task == "train"}
+    wanted = [i for i in runs.run_ids if i in ended and (not rows or runs.rows.get(i) in rows)]
+    paths = [store.root / run_id / WEIGHTS_NAME for run_id in wanted]
+    return [path for path in paths if not path.is_file()]
+
+
+def _command(
+    study: str, store: Store, *, profile: str, dataset: str | None, seeds: Sequence[int] | None
+) -> str:
+    """What trains the rows that were looked for, into the store in which they were."""
     words = ["remamber-bench", "ablate", study]
     words += ["--profile", profile] if profile != "quick" else []
     words += ["--data", dataset] if dataset is not None else []
     words += ["--seeds", ",".join(map(str, seeds))] if seeds is not None else []
-    return " ".join(words)
+    is_usual = store.root.absolute() == Settings().store.absolute()
+    words += ["--store", str(store.root)] if not is_usual else []
+    return shlex.join(words)
 
 
 def _missing(what: str, *, make: str, store: Store, where: Sequence[str] = ()) -> UserError:
     return UserError(
         what,
         where=where,
-        fix=[make, "or name the folder of its runs with --store"],
+        fix=[make, "or name the folder that its runs are in with --store"],
         exit_code=ExitCode.MISSING,
         slug="no_trained_run",
         path=str(store.root),

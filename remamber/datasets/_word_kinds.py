@@ -17,6 +17,7 @@ What somebody wears and parts of the body count as attributes: they tell one per
 
 import re
 import tomllib
+import unicodedata
 from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
@@ -26,7 +27,10 @@ from remamber.datasets._sources._coco_names import IN_ORDER
 
 KINDS = ("noun", "attribute", "location", "relation", "other")
 
-_WORD = re.compile(r"[a-z0-9]+(?:['-][a-z0-9]+)*")
+_WORD = re.compile(r"[^\W_]+(?:['-][^\W_]+)*")
+"""Letters and digits of any script."""
+_TYPED = str.maketrans("\u2019\u2010\u2011", "'--")
+"""The apostrophe and the hyphens of typesetters."""
 _NEEDS = {"noun": "noun", "attribute": "attr", "relation": "relation", "location": "location"}
 _PICTURE = frozenset(
     ("picture", "pic", "photo", "photograph", "image", "screen", "frame", "scene", "shot")
@@ -44,7 +48,8 @@ class _Lists(NamedTuple):
 
 def words_of(text: str) -> tuple[str, ...]:
     """The words of an expression in lower case, without what stands between them."""
-    return tuple(_WORD.findall(text.lower()))
+    whole = unicodedata.normalize("NFC", text.lower())
+    return tuple(_WORD.findall(whole.translate(_TYPED)))
 
 
 def kinds_of(words: Sequence[str]) -> tuple[str, ...]:

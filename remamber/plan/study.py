@@ -18,6 +18,7 @@ from remamber.plan.trained import (
     TrainedRows,
     TrainedRun,
     reading_one_split,
+    require_looking,
     require_not_decided,
     trained_axis,
 )
@@ -150,7 +151,9 @@ def load_experiment(path: Path) -> Experiment:
             path=str(path),
         )
     for profile in experiment.profiles:
-        expand(experiment, Choices(profile=profile), origin=str(path))
+        for spec in expand(experiment, Choices(profile=profile), origin=str(path)):
+            if experiment.trained is not None:
+                require_looking(spec.task, origin=str(path))
     return experiment
 
 

@@ -37,5 +37,6 @@ def require_known(phrases: Iterable[str], taps: Sequence[str] = ()) -> None:
         taps: names of a model's taps, which need not be those of a shipped fusion.
     """
     for phrase in phrases:
-        if not is_known(phrase) and not any(names(phrase, tap) for tap in taps):
+        blank = not phrase.strip()
+        if blank or (not is_known(phrase) and not any(names(phrase, tap) for tap in taps)):
             raise unknown("tap", phrase, [*PLACES, *taps])

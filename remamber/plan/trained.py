@@ -15,6 +15,9 @@ TRAINED = "trained"
 _DECIDED = ("model", "train", "weights", "seed")
 """Keys of a run that its weights decide."""
 
+_OWN_MODELS = ("train", "bounds", "speed", "flops", "kernels")
+"""Tasks that read no weights of another run."""
+
 
 class TrainedRows(Strict):
     """Whose weights a study looks at: rows of another study, all of them without ``rows``.
@@ -91,6 +94,20 @@ def require_not_decided(layers: Iterable[Layer]) -> None:
                 fix=["--set data.image_size=96", f"leave {_first_key(lost, content)} out"],
                 slug="decided_by_weights",
             )
+
+
+def require_looking(task: str, *, origin: str) -> None:
+    """Refuse a study of trained weights whose task reads none.
+
+    Raises:
+        UserError: it makes its own model, or needs none.
+    """
+    if task in _OWN_MODELS:
+        raise UserError(
+            f"{origin} [trained]: the task '{task}' reads no trained weights",
+            fix=['task = "evaluate"', "leave [trained] out"],
+            slug="reads_no_weights",
+        )
 
 
 def reading_one_split(spec: RunSpec) -> RunSpec:

@@ -19,13 +19,15 @@ from remamber.table.compare import RowCounts, same_counts
 from remamber.table.counts import CountsFile
 from remamber.table.image_difference import ImageDifference, image_difference, runs_of
 from remamber.table.resample import image_sums, metric_values
-from remamber.table.significance import ALPHA, SeedInterval, holm, seed_interval
+from remamber.table.significance import ALPHA, NO_SPREAD, SeedInterval, holm, seed_interval
 from remamber.table.source import RecordSource, spec_value
 
 Standing = Literal["holds", "fails", "open"]
 Verdict = Literal["confirmed", "contradicted", "undecided"]
 OVERALL = "mean of all columns"
 _METRICS = ("mIoU", "oIoU", "Pr@50", "Pr@70")
+_FEWEST = 2
+"""Images of a split without which nothing is known of the spread between them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -265,8 +267,11 @@ def _overall(pair: tuple[str, str], cells: Sequence[_Cells]) -> Evidence:
     error = float(np.sqrt(sum(d.standard_error[0] ** 2 for d in of_splits))) / len(of_splits)
     fewest = min(len(np.unique(c.rows[pair[0]].counts[0].image)) for c in cells)
     freedom = max(fewest - 1, 1)
-    half = float(special.stdtrit(freedom, 1 - ALPHA / 2)) * error
-    p = 1.0 if error == 0 else 2 * float(special.stdtr(freedom, -abs(value) / error))
+    half, p = float(special.stdtrit(freedom, 1 - ALPHA / 2)) * error, 1.0
+    if fewest < _FEWEST:
+        half = 1.0
+    elif error > NO_SPREAD:
+        p = 2 * float(special.stdtr(freedom, -abs(value) / error))
     by_seed = [cell.by_seed(pair) for cell in cells]
     seeds = [float(np.mean([d[seed].mean() for d in by_seed])) for seed in by_seed[0]]
     return Evidence(
@@ -275,8 +280,8 @@ def _overall(pair: tuple[str, str], cells: Sequence[_Cells]) -> Evidence:
         split="",
         metric=OVERALL,
         difference=value,
-        low=value - half,
-        high=value + half,
+        low=max(value - half, -1.0),
+        high=min(value + half, 1.0),
         p=p,
         seeds=seed_interval(seeds),
     )

@@ -85,7 +85,7 @@ def rule_words(spec: MasksSpec, labels: Mapping[str, str]) -> str:
     where = f" with {' and '.join(spec.keep)}" if spec.keep else ""
     return (
         f"Chosen by rule from the {spec.candidates:,} expressions of {spec.split}{where}:"
-        f" {spec.count} each of {'; '.join(rules)}. At most one expression an image, the"
+        f" {spec.count} each by {'; by '.join(rules)}. At most one expression an image, the"
         " rules choosing by turns, ties by the lowest ids. Hand-picked: no."
     )
 

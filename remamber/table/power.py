@@ -12,7 +12,7 @@ from remamber.metrics import METRICS, Floats
 from remamber.table.compare import RowCounts, same_counts
 from remamber.table.image_difference import image_difference, runs_of
 from remamber.table.resample import ImageSums, image_sums, metric_values
-from remamber.table.significance import ALPHA, POWER, detectable_difference
+from remamber.table.significance import ALPHA, NO_SPREAD, POWER, detectable_difference
 
 MOST_SEEDS = 10_000
 """Where more would be needed, no number is given."""
@@ -72,9 +72,13 @@ class CellPower:
         return self.rows * (self.rows - 1) // 2
 
     @property
-    def standard_error(self) -> float:
-        """The median of the pairs'."""
-        return float(np.median([pair.standard_error for pair in self.pairs]))
+    def standard_error(self) -> float | None:
+        """The median of the pairs that differ, None where none does: two equal rows tell nothing.
+
+        Nor does a single image.
+        """
+        found = [e for pair in self.pairs if (e := pair.standard_error) > NO_SPREAD]
+        return float(np.median(found)) if found else None
 
     @property
     def independent_expressions(self) -> float:
@@ -82,20 +86,30 @@ class CellPower:
         shares = [
             min(1.0, (p.independent_error / p.standard_error) ** 2)
             for p in self.pairs
-            if p.standard_error > 0
+            if p.standard_error > NO_SPREAD
         ]
         return self.expressions * (float(np.median(shares)) if shares else 1.0)
 
-    def detectable(self, *, power: float = POWER, in_table: bool = False) -> float:
-        """Smallest difference that this split shows, of one pair or of any in the table."""
-        comparisons = self.comparisons if in_table else 1
-        return detectable_difference(self.standard_error, power=power, comparisons=comparisons)
+    def detectable(self, *, power: float = POWER, in_table: bool = False) -> float | None:
+        """Smallest difference that this split shows, of one pair or of any in the table.
 
-    def images_for(self, delta: float, *, power: float = POWER, in_table: bool = False) -> int:
-        """How many images like these show a difference: see ``images_needed``."""
+        None where the standard error is not known.
+        """
+        error, comparisons = self.standard_error, self.comparisons if in_table else 1
+        if error is None:
+            return None
+        return detectable_difference(error, power=power, comparisons=comparisons)
+
+    def images_for(
+        self, delta: float, *, power: float = POWER, in_table: bool = False
+    ) -> int | None:
+        """How many images like these show a difference: see ``images_needed``; None likewise."""
+        error = self.standard_error
+        if error is None:
+            return None
         return images_needed(
             delta,
-            standard_error=self.standard_error,
+            standard_error=error,
             images=self.images,
             power=power,
             comparisons=self.comparisons if in_table else 1,

@@ -22,7 +22,12 @@ from remamber.table.published import (
 )
 from remamber.table.resample import generator_for
 from remamber.table.scored_rows import counts_files, rows_on
-from remamber.table.significance import SeedInterval, detectable_difference, seed_interval
+from remamber.table.significance import (
+    NO_SPREAD,
+    SeedInterval,
+    detectable_difference,
+    seed_interval,
+)
 from remamber.table.slices import Sliced, slice_rows
 from remamber.table.source import ReadOnce, RecordSource, Selection, datasets_of, select
 from remamber.table.tidy import tidy
@@ -77,13 +82,17 @@ class Results:
         return self.detectable_in(*self.analysis.table.lead)
 
     def detectable_in(self, split: str, metric: str) -> float | None:
-        """The same of any column, None where fewer than two rows or images are in it."""
+        """The same of any column, None where fewer than two rows or images are in it.
+
+        Rows that are the best's equals on every image do not tell how rows vary.
+        """
         comparison = self.by_split.get(split)
         if comparison is None or len(comparison.rows) < 2 or comparison.images < 2:
             return None
         m = comparison.metrics.index(metric)
-        errors = np.delete(comparison.standard_error[:, m], comparison.best[m])
-        return detectable_difference(float(np.median(errors)))
+        errors = comparison.standard_error[:, m]
+        differing = errors[errors > NO_SPREAD]
+        return detectable_difference(float(np.median(differing))) if len(differing) else None
 
     def seed_differences(self) -> dict[str, SeedInterval]:
         """Paired t-intervals over seeds of the lead column's differences to the best row."""

@@ -9,6 +9,8 @@ from scipy import special
 
 ALPHA = 0.05
 POWER = 0.80
+NO_SPREAD = 1e-12
+"""A standard error below this is rounding: two rows differ on no image, or there is but one."""
 
 
 class SeedInterval(NamedTuple):

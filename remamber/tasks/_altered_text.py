@@ -53,8 +53,9 @@ def altered(items: Sequence[Item], how: TextChange, *, seed: int) -> Altered:
             for item in items
         ]
     pairs = [(words_of(old.text), words_of(new.text)) for old, new in zip(items, made, strict=True)]
+    # What is no word, such as a lone question mark, is read too: "empty" leaves nothing of it.
     kept = [
-        old if before == after else new
+        old if before == after and how != "empty" else new
         for old, new, (before, after) in zip(items, made, pairs, strict=True)
     ]
     changed = [after for before, after in pairs if before != after]

@@ -107,12 +107,15 @@ class Collector:
                 if by_channel and group.positions is not None:
                     self._lacking.setdefault(tap, {})[name] = "tokens are nowhere in the image"
                     continue
+                own, of_images = kept.setdefault(name, []), images.setdefault(name, [])
                 for row, sampled in enumerate(batch):
                     points = self._drawn(group, row, sampled)
                     if not np.isfinite(points).all():
                         raise _not_finite(tap)
-                    kept.setdefault(name, []).append(points)
-                    images.setdefault(name, []).append(np.full(len(points), sampled.image))
+                    # Of a large split most expressions give none, and even those would add up.
+                    if len(points) or not own:
+                        own.append(points)
+                        of_images.append(np.full(len(points), sampled.image))
             self._add_means(tap, batch, seen)
 
     def finished(self) -> dict[str, TapPoints]:

@@ -95,6 +95,18 @@ def test_a_photograph_gets_a_picture_and_a_page_by_its_name(masks, trained, phot
     assert made == ["my photo.html", "my photo.png"]
 
 
+def test_a_dry_run_of_a_photograph_says_what_it_would_look_at_and_writes_nothing(
+    masks, trained, photo, tmp_path
+):
+    words = ("twister", "--image", str(photo), "--text", known_word(trained), "--dry-run")
+    status, out, _ = masks(*words)
+    assert status == 0
+    assert "60 x 40 pixels" in out and "model.safetensors, at 32 px" in out
+    status, out, _ = masks(*words, "--json")
+    assert status == 0 and json.loads(out)["files"] == {}
+    assert not (tmp_path / "reports").exists()
+
+
 def test_a_weight_file_looks_at_a_photograph_at_the_size_that_is_said(masks, trained, photo):
     _, store, run_id = trained
     weights = str(store.root / run_id / "model.safetensors")
@@ -129,6 +141,8 @@ def test_a_weight_file_looks_at_a_photograph_at_the_size_that_is_said(masks, tra
         (("--image", "my photo.jpg", "--text", "qqq zzz"), 2, "knows none of the words"),
         (("--image", "notes.txt", "--text", "cup"), 6, "no image that can be read"),
         (("--image", "my photo.jpg", "--text", "cup", "--count", "2"), 2, "--count chooses"),
+        (("--image", "my photo.jpg", "--text", "cup", "--jobs", "2"), 2, "--jobs is for the runs"),
+        (("--image", "my photo.jpg", "--text", "cup", "--scan-backend", "qq"), 2, "qq"),
         (("--rule", "wurst"), 2, "did you mean 'worst'?"),
         (("--slice", "needs=wings"), 2, "names no slice"),
         (("--split", "nowhere"), 2, "nowhere"),

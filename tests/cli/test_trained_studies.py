@@ -154,6 +154,21 @@ def test_a_row_that_was_not_trained_is_named_with_those_that_were(ablate, study_
     assert "remamber-bench ablate scans" in error["hint"]
 
 
+def test_weights_that_are_gone_need_a_fresh_training_in_the_same_store(ablate, study_file, trained):
+    """A finished training is reused, so that without --fresh nothing would bring them back."""
+    _, store, specs = trained
+    study_file.write_text(STUDY.replace('study = "scans"', 'study = "scans"\nrows = ["parallel"]'))
+    path = store.folder(specs["parallel"]) / "model.safetensors"
+    hidden = path.rename(path.with_suffix(".hidden"))
+    try:
+        error = refusal(ablate("-n", "--json"), 3)
+    finally:
+        hidden.rename(path)
+    assert f"remamber-bench ablate scans --store {store.root} --fresh" in error["hint"]
+    assert str(path) in json.dumps(error)
+    assert ablate("-n").status == 0
+
+
 def test_a_data_set_or_seed_that_was_not_trained_on_is_said(ablate):
     error = refusal(ablate("-n", "--json", "--data", "synth-refcoco"), 3)
     assert "synth-refcoco" in error["message"]
@@ -247,6 +262,7 @@ def test_a_run_without_weights_is_said_to_have_none(trained):
         with pytest.raises(UserError, match="has left no weights") as caught:
             looked_at(trained, "spatial")
         assert caught.value.exit_code is ExitCode.MISSING
+        assert any("--fresh" in line for line in caught.value.fix)
     finally:
         hidden.rename(path)
 

@@ -39,6 +39,7 @@ PROGRAMS = 400
         ("half eaten donut with sprinkles", (N, A, N, O, N)),
         ("flumpy wug", (A, N)),
         ("wug behind the blick", (N, R, O, N)),
+        ("in swimming pool", (R, A, N)),
         ("BLUE", (A,)),
         ("", ()),
     ],
@@ -49,6 +50,20 @@ def test_the_words_of_a_phrase_have_the_kinds_that_a_reader_would_give(text, kin
 
 def test_words_as_they_stand_in_a_text_may_carry_case_and_punctuation():
     assert kinds_of(["Man,", "on", "LEFT!", "...", ""]) == (N, L, L, O, O)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("the Café\u2019s table", ("the", "café's", "table")),
+        ("cafe\u0301", ("café",)),
+        ("日本 の 車", ("日本", "の", "車")),
+        ("half\u2011eaten piñata_left", ("half-eaten", "piñata", "left")),
+        ("... \U0001f600 ?!", ()),
+    ],
+)
+def test_words_of_any_script_are_whole(text, words):
+    assert words_of(text) == words
 
 
 def test_every_word_has_one_of_the_kinds_whatever_it_is():

@@ -23,3 +23,10 @@ def test_an_unknown_tap_is_refused_with_the_nearest():
 
 def test_another_packages_tap_is_known_where_the_model_is():
     require_known(["gyre"], ["stage 1 gyre"])
+
+
+@pytest.mark.parametrize("phrase", ["", "  "])
+def test_no_word_at_all_names_no_tap(phrase):
+    with pytest.raises(UserError) as error:
+        require_known([phrase], ["stage 1 layer 1 cube"])
+    assert error.value.slug == "unknown_tap"

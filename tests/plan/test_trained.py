@@ -129,6 +129,14 @@ def test_a_study_that_sets_what_weights_decide_is_refused_by_its_file(tmp_path):
         experiment(tmp_path, STUDY.replace("[run.data]", '[run.model]\nsize = "base"\n[run.data]'))
 
 
+@pytest.mark.parametrize("task", ["train", "flops"])
+def test_a_task_that_reads_no_weights_is_refused_with_them(tmp_path, task):
+    text = STUDY.replace('evaluate"\n[run.data]', f'{task}"\n[run.data]')
+    text = text.replace('[grid]\n"evaluate.text" = ["as-is", "shuffled-words"]\n', "")
+    with pytest.raises(UserError, match=f"'{task}' reads no trained weights"):
+        experiment(tmp_path, text)
+
+
 def test_data_may_be_set_over_those_of_the_training(tmp_path):
     runs = planned(tmp_path, BOTH, Choices(overrides={"data": {"image_size": 128}}))
     assert {r.spec.data.image_size for r in runs} == {128}

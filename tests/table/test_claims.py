@@ -1,15 +1,21 @@
 import numpy as np
 import pytest
+from scipy import stats
 from simulated_speed import speed_record, speed_spec
-from simulated_study import ORDERS, add_run, simulated_study
+from simulated_study import ORDERS, SKILL, SPLITS, add_run, simulated_study, spec_of
 
 from remamber.errors import UserError
 from remamber.plan.claims import CLAIMS
+from remamber.plan.spec import RunSpec
 from remamber.record.store import Store
 from remamber.table.all_claims import check_claims
 from remamber.table.claims import OVERALL, accuracy_findings
 from remamber.table.claims_published import published_margins
 from remamber.table.claims_speed import cost_findings
+from remamber.table.counts import CountsFile
+from remamber.table.image_difference import image_difference
+from remamber.table.resample import image_sums
+from remamber.table.significance import holm
 
 BY_NAME = {claim.name: claim for claim in CLAIMS}
 FAR = dict(zip(ORDERS, (0.20, 0.30, 0.40, 0.40, 0.50), strict=True))
@@ -64,6 +70,64 @@ def test_conditions_are_kept_apart(tmp_path):
     assert found["synth-refcoco+"] == "undecided"
 
 
+def altered(study, record, change):
+    """The record again, of a spec that differs in one key."""
+    spec = RunSpec.model_validate(with_changes(record.spec.model_dump(), change))
+    again = record.model_copy(update={"spec": spec, "run_id": spec.run_id, "digest": spec.digest})
+    study.store.write_record(again, counts=study.store.counts_path(record).read_bytes())
+
+
+def with_changes(content, change):
+    (key, value), *_ = change.items()
+    return {**content, key: with_changes(content[key], value) if isinstance(value, dict) else value}
+
+
+def test_another_resolution_is_another_condition(tmp_path):
+    study = simulated_study(tmp_path, skill=FAR)
+    for record in study.store.records():
+        if record.spec.task == "train":
+            altered(study, record, {"data": {"image_size": 480}})
+    sizes = [{r.spec.data.image_size for r in f.records} for f in findings("C3", study)]
+    assert len(sizes) == 2 and all(len(size) == 1 for size in sizes)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"model": {"backbone": "swin"}},
+        {"model": {"scan_directions": "two"}},
+        {"model": {"fusion": {"spatial_scan": "ssd"}}},
+    ],
+)
+def test_what_the_paper_does_not_describe_says_nothing_of_its_claims(tmp_path, change):
+    study = simulated_study(tmp_path, skill=FAR)
+    for record in study.store.records():
+        if record.spec.task == "train":
+            altered(study, record, change)
+    (finding,) = findings("C3", study)
+    assert {r.spec.model for r in finding.records} == {spec_of(order).model for order in FAR}
+
+
+def test_the_error_of_the_mean_is_that_of_independent_splits(tmp_path):
+    study = simulated_study(tmp_path)
+    (finding,) = findings("C3", study)
+    evidence = finding.evidence[-1]
+    own = {r.spec.model.fusion.scan_order: r for r in finding.records}
+    errors = []
+    for split in SPLITS:
+        files = [
+            CountsFile(own[order], study.store.counts_path(own[order]))
+            for order in (evidence.higher, evidence.lower)
+        ]
+        sums = [image_sums([f.of(split)], ("mIoU", "oIoU", "Pr@50", "Pr@70")) for f in files]
+        errors.append(image_difference(*sums, together=True).standard_error[0])
+    error = np.sqrt(np.sum(np.square(errors))) / len(SPLITS)
+    half = stats.t.ppf(0.975, 59) * error
+    assert evidence.high - evidence.low == pytest.approx(2 * half)
+    alone = 2 * stats.t.sf(abs(evidence.difference) / error, 59)
+    assert alone <= evidence.p <= 4 * alone
+
+
 def test_failed_runs_are_no_records_of_a_claim(tmp_path):
     study = simulated_study(tmp_path, skill={"channel": 0.3})
     add_run(study, "channel-spatial", skill=0.5, status="oom", error="no room")
@@ -81,6 +145,36 @@ def test_the_mean_of_all_columns_is_that_of_the_columns(tmp_path):
         assert len(own) == 12
         assert evidence.difference == pytest.approx(np.mean(own))
         assert evidence.low < evidence.difference < evidence.high
+
+
+def test_seeds_that_disagree_on_a_difference_against_it_leave_it_undecided_too(tmp_path):
+    study = simulated_study(tmp_path, skill={"channel": 0.60, "channel-spatial": 0.40})
+    assert findings("C3", study)[0].verdict == "contradicted"
+    add_run(study, "channel", skill=0.40, seed=1)
+    add_run(study, "channel-spatial", skill=0.42, seed=1)
+    (finding,) = findings("C3", study)
+    (evidence,) = finding.evidence
+    assert evidence.difference < 0 and evidence.p < 0.05
+    assert evidence.seeds.low < 0 < evidence.seeds.high
+    assert finding.verdict == "undecided"
+
+
+def test_holm_counts_all_differences_that_decide(tmp_path):
+    (finding,) = findings("C3", simulated_study(tmp_path))
+    alone = []
+    for order in ORDERS[:-1]:
+        skill = {name: SKILL[name] for name in (order, "channel-spatial")}
+        (pair,) = findings("C3", simulated_study(tmp_path / order, skill=skill))
+        alone.append(pair.evidence[0].p)
+    assert [e.p for e in finding.evidence] == pytest.approx(holm(alone))
+    assert [e.p for e in finding.evidence] != pytest.approx(alone)
+
+
+def test_one_image_decides_nothing(tmp_path):
+    (finding,) = findings("C3", simulated_study(tmp_path, skill=FAR, images=1))
+    assert finding.verdict == "undecided"
+    for evidence in (*finding.evidence, *finding.columns):
+        assert (evidence.p, evidence.low <= 0 <= evidence.high) == (1.0, True)
 
 
 def test_generated_data_confirm_nothing_of_the_paper(tmp_path):

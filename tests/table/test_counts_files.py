@@ -81,8 +81,9 @@ def two_protocols(stored, tmp_path):
     with np.load(path) as arrays:
         content = dict(arrays)
     for split in ("val", "testA", "testB"):
-        for name in ("image_id", "ref_id", "sent_id", "union", "target"):
-            content[f"{split}@lavt/{name}"] = content[f"{split}/{name}"]
+        own = {place: array for place, array in content.items() if place.startswith(f"{split}/")}
+        for place, array in own.items():
+            content[f"{split}@lavt/{place.removeprefix(f'{split}/')}"] = array
         content[f"{split}@lavt/intersection"] = content[f"{split}/intersection"] // 2
     np.savez(path, **content)
     return scored_by(record, DEFAULT, "lavt").model_copy(update={"counts_sha256": None}), path

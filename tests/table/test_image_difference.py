@@ -50,6 +50,20 @@ def test_the_value_is_the_difference_of_the_metrics(metric):
     assert found.value[metric] == pytest.approx((metric_values(a) - metric_values(b))[0, metric])
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_the_interval_ends_at_the_true_differences_that_are_just_rejected(seed):
+    """By the definition: residuals from two values that are d apart and whose pixels add up."""
+    generator = np.random.default_rng(seed)
+    below = generator.integers(50, 400, (2, 40)) * np.array([[1.0], [3.0]])
+    above = below * generator.uniform(0, 1, (2, 40)) * np.array([[1.0], [0.8]])
+    found = image_difference(sums(above[0], below[0]), sums(above[1], below[1]))
+    critical = stats.t.ppf(0.975, 39)
+    for d, sign in ((found.interval.low[0], 1), (found.interval.high[0], -1)):
+        of_a = (above.sum() + d * below[1].sum()) / below.sum()
+        residual = (above[0] - of_a * below[0]) - (above[1] - (of_a - d) * below[1])
+        assert residual.mean() / stats.sem(residual) == pytest.approx(sign * critical)
+
+
 @given(st.integers(0, 500), st.integers(2, 40))
 def test_p_and_interval_agree(seed, images):
     a, b = sample(images, seed=seed)

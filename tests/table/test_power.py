@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -5,6 +7,8 @@ from simulated_study import simulated_study
 from simulated_variants import Variant, by_image, matching, split_of, terms_of
 
 from remamber.errors import UserError
+from remamber.report.power_text import Claim, power_text
+from remamber.table.counts import CountsFile
 from remamber.table.image_difference import image_difference
 from remamber.table.power import images_needed, seeds_needed
 from remamber.table.power_rows import pair_power, study_power
@@ -17,6 +21,10 @@ FAST_GAIN = 0.05
 def test_a_difference_half_as_large_needs_four_times_the_images():
     one = images_needed(0.02, standard_error=0.01, images=400)
     assert images_needed(0.01, standard_error=0.01, images=400) == pytest.approx(4 * one, abs=4)
+
+
+def test_no_difference_is_shown_by_one_image():
+    assert images_needed(0.9, standard_error=0.001, images=400) == 2
 
 
 def test_what_can_just_be_detected_needs_the_images_at_hand():
@@ -100,6 +108,40 @@ def test_a_and_b_are_looked_at_without_a_study(tmp_path):
     (pair,) = group.cells[0].pairs
     assert {pair.row, pair.against} == {"A", "B"}
     assert group.cells[0].comparisons == 1
+
+
+@pytest.mark.parametrize("images", [1, 60])
+def test_rows_that_do_not_differ_do_not_tell_how_many_images_are_enough(tmp_path, images):
+    study = simulated_study(tmp_path, images=images)
+    side = find_side("scan_order=spatial", study.store)
+    other = side if images > 1 else find_side("scan_order=parallel", study.store)
+    (group,) = pair_power((side, other), pairs(side, other))
+    for cell in group.cells:
+        assert (cell.standard_error, cell.detectable(), cell.images_for(0.005)) == (None,) * 3
+    text = power_text("A, B", [group], Claim(0.005, 0.8))
+    assert "not known" in text and "enough" not in text
+
+
+def test_equal_rows_do_not_make_the_others_seem_finer(tmp_path):
+    study = simulated_study(tmp_path)
+    (group,) = study_power(study.analysis, study.runs, study.store, splits=["val"])
+    cell = group.cells[0]
+    equal = replace(cell.pairs[0], standard_error=0.0)
+    more = replace(cell, pairs=(*cell.pairs, *[equal] * 9))
+    assert more.standard_error == cell.standard_error > 0
+
+
+def test_expressions_of_an_image_count_as_less_than_as_many_independent_ones(tmp_path):
+    """Three expressions an image, which are alike in these data."""
+    study = simulated_study(tmp_path)
+    side, other = (find_side(f"scan_order={o}", study.store) for o in ("spatial", "parallel"))
+    (group,) = pair_power((side, other), pairs(side, other), splits=["val"], metrics=["mIoU"])
+    (pair,) = group.cells[0].pairs
+    records = [r for s in (side, other) for r in s.records]
+    counts = [CountsFile(r, study.store.counts_path(r)).of("val") for r in records]
+    a, b = (c.intersection / c.union for c in counts)
+    assert pair.independent_error == pytest.approx(stats.sem(a - b))
+    assert pair.standard_error == pytest.approx(stats.sem((a - b).reshape(-1, 3).mean(1)))
 
 
 def test_an_unknown_split_is_refused_by_name(tmp_path):

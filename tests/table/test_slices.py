@@ -9,7 +9,7 @@ from remamber.plan.protocols import find_protocol
 from remamber.record.schema import BY_PROGRAM, BY_WORDS
 from remamber.table.compare import RowCounts, compare
 from remamber.table.counts import ExpressionCounts
-from remamber.table.resample import generator_for
+from remamber.table.resample import generator_for, resampled_images
 from remamber.table.slice_rules import NOT_KNOWN, SLICINGS, merged
 from remamber.table.slices import FEW_IMAGES, slice_rows
 
@@ -155,6 +155,44 @@ def test_cocos_borders_hold_at_any_size():
         assert places.tolist() == [0, 1, 2, 2, 3, 3, 4]
 
 
+@pytest.mark.parametrize(
+    ("name", "column", "values", "labels"),
+    [
+        ("length", "words", (0, 2, 3, 5, 6, 9, 10, 40), "aabbccdd"),
+        ("distractors", "same_class", (0, 1, 2, 9), "abcc"),
+        ("truncation", "truncated", (0, 1), "ab"),
+        ("centre", "centre_distance", (0, 333, 334, 666, 667, 1000), "aabbcc"),
+    ],
+)
+def test_the_borders_of_a_slice_are_those_of_its_name(name, column, values, labels):
+    slicing = next(s for s in SLICINGS if s.name == name)
+    places = slicing.places({column: np.array([*values, -1])})
+    assert "".join("abcde"[place] for place in places[:-1]) == labels
+    assert places[-1] < 0
+
+
+def test_a_target_on_a_border_of_area_is_of_the_larger():
+    area = next(s for s in SLICINGS if s.name == "area")
+    places = area.places(
+        {"target": np.array([1024, 9216, 30720, 5]), "image_pixels": np.array([307200] * 3 + [0])}
+    )
+    assert places.tolist() == [2, 3, 4, -1]
+
+
+def test_a_slice_has_the_resamples_of_the_main_table():
+    rows, columns = expressions(8, n=600, images=60)
+    counts = rows[0].counts[0]
+    images, place = np.unique(counts.image, return_inverse=True)
+    late = place >= 20
+    columns["words"] = np.where(late, 8, 1)
+    times = resampled_images(len(images), draws=DRAWS, generator=generator_for("val"))
+    weights = times[:, place] * late
+    values = weights @ counts.intersection / (weights @ counts.union)
+    found = sliced(rows, columns)["length"].slices[1].comparison.interval
+    ends = [found.low[0, NAMES.index("oIoU")], found.high[0, NAMES.index("oIoU")]]
+    np.testing.assert_allclose(ends, np.percentile(values, [2.5, 97.5]))
+
+
 def test_records_of_before_the_columns_are_sliced_by_what_they_know():
     rows, columns = expressions(3)
     old = {"target": columns["target"], "needs": columns["needs"]}
@@ -175,11 +213,11 @@ def test_what_one_row_knows_holds_for_all_and_a_cut_by_any_tokenizer_counts():
 
 def test_a_slice_on_few_images_is_thin():
     rows, columns = expressions(4, n=200, images=60)
-    image = rows[0].counts[0].image
-    columns["words"] = np.where(image < FEW_IMAGES - 1, 1, 8)
-    few, many = sliced(rows, columns)["length"].slices
-    assert (few.is_thin, many.is_thin) == (True, many.images < FEW_IMAGES)
-    assert few.images <= FEW_IMAGES - 1
+    first = np.unique(rows[0].counts[0].image)
+    for images, is_thin in ((FEW_IMAGES - 1, True), (FEW_IMAGES, False)):
+        columns["words"] = np.where(rows[0].counts[0].image < first[images], 1, 8)
+        few = sliced(rows, columns)["length"].slices[0]
+        assert (few.images, few.is_thin) == (images, is_thin)
 
 
 def test_a_metric_that_a_slice_does_not_define_is_no_number():

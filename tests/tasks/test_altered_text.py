@@ -80,6 +80,13 @@ def test_an_expression_that_is_empty_already_is_not_changed():
     assert (texts(found), found.changed, found.emptied) == (["", ""], 1, 1)
 
 
+def test_what_has_no_word_is_emptied_too_and_else_left_alone():
+    items = [item("?!", sent_id=1), item("日本の車", sent_id=2)]
+    found = altered(items, "empty", seed=0)
+    assert (texts(found), found.changed, found.emptied) == (["", ""], 1, 1)
+    assert texts(altered(items, "no-attributes", seed=0)) == ["?!", "日本の車"]
+
+
 def test_the_text_of_another_image_is_another_images():
     items = [item("ball", sent_id=1, image_id=1), item("cone", sent_id=2, image_id=2)]
     found = altered(items, "other-image", seed=0)

@@ -19,6 +19,8 @@ from remamber.record.store import Store
 from remamber.runner import Interruption
 from remamber.table.arrays import read_arrays
 from remamber.tasks._distribution_points import MOST_MEANS, Collector, Sampled
+from remamber.tasks._scoring import items_of
+from remamber.tasks.distribution import _sampled
 
 SEED = 3
 
@@ -206,6 +208,16 @@ def test_as_many_points_as_asked_are_kept_whatever_the_size_of_the_split(total):
     assert len(kept.means) <= MOST_MEANS
 
 
+def test_expressions_that_give_no_point_take_no_memory():
+    """A split of any size leaves as many arrays as points, not as expressions."""
+    collector = Collector(DistributionSpec(points=12), total=5000, seed=0)
+    for first in range(0, 5000, 500):
+        group = [Sampled(i, i, i) for i in range(first, first + 500)]
+        collector.add(group, features(500, first=first))
+    assert len(collector._kept["t"]["image"]) <= 13
+    assert len(collector.finished()["t"].groups["image"].values) == 12
+
+
 def test_a_point_is_a_channel_over_positions_or_a_position_over_channels():
     channel, position = collected(2).groups["image"].values, collected(2, point="position")
     assert channel.shape == (12, 9)
@@ -217,6 +229,26 @@ def test_a_point_is_a_channel_over_positions_or_a_position_over_channels():
 def test_an_expressions_points_do_not_depend_on_who_else_is_read():
     one, other = collected(4, batch=1), collected(4, batch=3)
     np.testing.assert_array_equal(one.groups["image"].values, other.groups["image"].values)
+
+
+def test_which_channels_are_kept_follows_from_the_expression_and_not_from_its_place():
+    found = []
+    for number in (0, 1):
+        collector = Collector(DistributionSpec(points=4), total=2, seed=0)
+        collector.add([Sampled(number, 77, 0)], features(1))
+        found.append(collector.finished()["t"].groups["image"].values)
+    np.testing.assert_array_equal(*found)
+
+
+def test_the_expressions_that_are_read_are_evenly_spaced_over_the_split(root):
+    spec = tiny_spec(root)
+    items = items_of(open_dataset(spec.data, DataPlace(root=root)).refs("val"))
+    ids = [item.expression.sent_id for item in items]
+    half = _sampled(items, len(items) // 2)
+    assert [item.expression.sent_id for item in half.items] == ids[: len(ids) // 2 * 2 : 2]
+    assert [one.number for one in half.of_batch] == list(range(len(ids) // 2))
+    assert half.images == len({item.ref.image_id for item in half.items})
+    assert len(_sampled(items, 10_000).items) == len(items)
 
 
 def test_tokens_of_padding_are_no_points_and_no_token_is_a_position_of_the_image():

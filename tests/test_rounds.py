@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from remamber.rounds import LEAST_ROUNDS, RoundRatio, round_ratio, verdict_of
+from remamber.rounds import LEAST_ROUNDS, RoundRatio, process_ratio, round_ratio, verdict_of
 
 
 def rounds(*seconds):
@@ -52,6 +52,39 @@ def test_a_wide_interval_is_not_resolved():
     generator = np.random.default_rng(0)
     slow = rounds(*np.exp(0.3 * generator.standard_normal(12)))
     assert verdict_of(round_ratio(slow, rounds(*[1] * 12), name="x")) == "unresolved"
+
+
+@pytest.mark.parametrize("ratio_of", [round_ratio, process_ratio])
+def test_one_wild_round_does_not_move_the_ratio(ratio_of):
+    ratio = ratio_of(rounds(*[1.1] * 9, 50), rounds(*[1] * 10), name="x")
+    assert ratio.value == pytest.approx(1.1)
+
+
+def test_an_interval_misses_the_truth_about_as_often_as_it_says():
+    generator, missed = np.random.default_rng(2), 0
+    for trial in range(200):
+        times = rounds(*np.exp(0.05 * generator.standard_normal(20)))
+        ratio = round_ratio(times, rounds(*[1] * 20), name=str(trial))
+        missed += not ratio.low <= 1 <= ratio.high
+    assert missed <= 24, "nominal 10 of 200"
+
+
+def test_of_two_processes_the_shorter_one_says_how_many_rounds():
+    assert process_ratio(rounds(*[1] * 9), rounds(*[1] * 6), name="x").rounds == 6
+    assert process_ratio(rounds(*[1] * 6), rounds(*[1] * 9), name="x").rounds == 6
+
+
+@pytest.mark.parametrize(
+    ("ratio", "verdict"),
+    [
+        (RoundRatio(1.1, 1.05, 1.2, 20, 0.01), "slower"),
+        (RoundRatio(1.1, 0.99, 1.2, 20, 0.01), "unresolved"),
+        (RoundRatio(1.1, 1.05, 1.2, 20, 0.05), "unresolved"),
+        (RoundRatio(1.019, 1.01, 1.2, 20, 0.01), "unresolved"),
+    ],
+)
+def test_a_difference_needs_interval_test_and_size(ratio, verdict):
+    assert verdict_of(ratio) == verdict
 
 
 def test_the_same_rounds_give_the_same_interval_again():

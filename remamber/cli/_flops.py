@@ -39,12 +39,12 @@ def count_models(specs: Sequence[ModelSpec], sides: Sequence[int], streams: Stre
     # What is remembered of one size is of no use to another.
     sizes = dict.fromkeys(spec.size for spec in specs)
     groups = [[spec for spec in specs if spec.size == size] for size in sizes]
-    workers = min(len(groups), usable_cores())
-    if workers == 1 or len(specs) < _MANY:
+    if len(groups) == 1 or usable_cores() == 1 or len(specs) < _MANY:
         return _count(specs, sides)
     found: dict[ModelSpec, list[Row]] = {}
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+    # One for each, also on two cores: they end together, which two of three would not.
+    with ProcessPoolExecutor(len(groups), mp_context=context) as pool:
         largest_first = sorted(groups, key=lambda group: -_SIZES.index(group[0].size))
         futures = [pool.submit(_count, group, sides) for group in largest_first]
         for future in as_completed(futures):

@@ -152,6 +152,7 @@ def _accuracy(asked: _Asked, failing: _Failing, *, as_json: bool) -> _Shown:
     from remamber.table.sides import pairs
 
     _require_metrics(asked.metrics)
+    _require_no_model(asked)
     joined = pairs(*asked.sides)
     found = accuracy_differences(asked.sides, joined, splits=asked.splits, metrics=asked.metrics)
     text = paired_json if as_json else paired_text
@@ -169,11 +170,74 @@ def _times(
     from remamber.report.timed_text import timed_json, timed_text
     from remamber.table.sides import pairs
     from remamber.table.timed import time_differences
+    from remamber.table.timed_lost import lost_models
 
+    _require_of_times(asked, failing)
     joined = pairs(*asked.sides)
     found = time_differences(timed, joined, metrics=asked.metrics, cross_machine=cross)
-    shown = timed_json(asked.names, joined, found) if as_json else timed_text(asked.names, found)
-    return shown, _slower(found, failing)
+    _require_judged(found, failing)
+    lost = lost_models(joined, asked.models)
+    failures = [
+        f"failed: {model} {ended} in {side} alone ({group})"
+        for side, model, group, ended in lost
+        if ("slower" if side == "B" else "faster") in failing.verdicts
+        or (side == "B" and failing.limits)
+    ]
+    failures += _slower(found, failing)
+    if as_json:
+        return timed_json(asked.names, joined, found, lost), failures
+    return timed_text(asked.names, found, lost), failures
+
+
+def _require_no_model(asked: _Asked) -> None:
+    from remamber.errors import UserError
+
+    for name, model in zip(asked.names, asked.models, strict=True):
+        if model is not None:
+            raise UserError(
+                f"'{name}' names a model, but the run holds no times of models",
+                fix=[name.removesuffix(f"@{model}")],
+                slug="no_times",
+            )
+
+
+def _require_of_times(asked: _Asked, failing: _Failing) -> None:
+    """Refuse what could never be true of times."""
+    from remamber.errors import UserError
+    from remamber.table.timed import JUDGED, TIMES
+
+    if asked.splits:
+        raise UserError(
+            "times have no splits: --split is of accuracy",
+            fix=["leave --split out"],
+            slug="options_exclude",
+        )
+    for metric, by in failing.limits:
+        if metric in TIMES and metric not in JUDGED:
+            raise UserError(
+                f"--fail-on-regression {metric}: it has no interval, so it could never fail",
+                fix=[f"--fail-on-regression latency_p50:{by:g}%"],
+                slug="bad_limit",
+            )
+
+
+def _require_judged(found: "Sequence[TimeDifference]", failing: _Failing) -> None:
+    """Refuse to pass what cannot be judged: a check that never fails checks nothing."""
+    from remamber.errors import ExitCode, UserError
+    from remamber.table.timed import JUDGED, MEMORY
+
+    judged = set(JUDGED) if failing.verdicts else {limit.metric for limit in failing.limits}
+    times = [d for d in found if d.metric in judged and d.metric not in MEMORY]
+    if not any(failing) or all(d.delta is not None for d in times):
+        return
+    across = any(d.noisy for d in times)
+    raise UserError(
+        "whether B is slower cannot be said: how far equal times lie apart is not known"
+        f" {'between machines' if across else 'here'}",
+        fix=["leave --fail-on out" if across else "remamber-bench doctor --self-check"],
+        exit_code=ExitCode.MISSING,
+        slug="noise_unknown",
+    )
 
 
 def _limit(text: str) -> _Limit:

@@ -6,6 +6,7 @@ fitted so that all stages together have as many parameters as the released Twist
 """
 
 from collections.abc import Callable
+from functools import lru_cache
 
 import torch
 from torch import nn
@@ -55,16 +56,23 @@ def fitted_width(shape: FusionShape, build: Build, *, multiple: Callable[[int], 
         width (a wide text encoder on a tiny model), it is larger than the Twister, and tables
         show it.
     """
-    stages = [shape._replace(channels=c) for c in shape.dims or (shape.channels,)]
+    # Counts depend on no seed, and the fit is the same for all stages of a model.
+    stages = [shape._replace(channels=c, seed="") for c in shape.dims or (shape.channels,)]
+    steps = tuple(multiple(stage.channels) for stage in stages)
+    step = multiple(shape.channels)
+    return max(1, round(_proportion(build, tuple(stages), steps) * shape.channels / step)) * step
+
+
+@lru_cache(maxsize=64)
+def _proportion(build: Build, stages: tuple[FusionShape, ...], steps: tuple[int, ...]) -> float:
+    """The width as a share of C with which all stages together meet the budget."""
     free, slope = 0.0, 0.0
-    for stage in stages:
-        step = multiple(stage.channels)
+    for stage, step in zip(stages, steps, strict=True):
         with torch.device("meta"):
             one, two = (parameter_count(build(stage, n * step)) for n in (1, 2))
         free += twisting_budget(stage) - (2 * one - two)
         slope += (two - one) / step * stage.channels
-    step = multiple(shape.channels)
-    return max(1, round(free / slope * shape.channels / step)) * step
+    return free / slope
 
 
 def round_width(channels: int) -> int:

@@ -12,7 +12,7 @@ for each of three taps, and its weights; 6 and 7 the same of columns.
 """
 
 import numpy as np
-from numba import carray
+from numba import carray  # type: ignore[attr-defined]
 
 from remamber.ops._cpu_compile import Floats, Index, exactly
 from remamber.ops._cpu_directional_table import HALF_LANES, MOST_LANES, NOTHING, aligned

@@ -1,11 +1,14 @@
 """How far this machine's timings of one and the same thing lie apart: the noise floor."""
 
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from remamber.plan.spec import Strict
 from remamber.record.files import write_whole
+
+Share = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class NoiseFloor(Strict):
@@ -22,8 +25,8 @@ class NoiseFloor(Strict):
     threads: int
     trials: int
     rounds: int
-    floor: float
-    one_after_other: float
+    floor: Share
+    one_after_other: Share
     false_verdicts: int
     false_one_after_other: int
     measured: str
@@ -41,11 +44,12 @@ def write_noise(store: Path, noise: NoiseFloor) -> Path:
 
 
 def read_noise(store: Path, machine: str) -> NoiseFloor | None:
-    """The machine's noise floor, None if it was not measured or the file is not readable."""
+    """The machine's noise floor, None if it was not measured or the file does not hold it."""
     try:
-        return NoiseFloor.model_validate_json(_place(store, machine).read_bytes())
+        noise = NoiseFloor.model_validate_json(_place(store, machine).read_bytes())
     except (OSError, ValidationError):
         return None
+    return noise if noise.machine == machine else None
 
 
 def _place(store: Path, machine: str) -> Path:

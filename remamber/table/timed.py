@@ -13,6 +13,7 @@ from remamber.table.noise import smallest_difference
 from remamber.table.sides import Keys, Pair, Side
 from remamber.table.significance import holm
 from remamber.table.speed import Group
+from remamber.table.timed_lost import ended, records_of
 from remamber.table.timed_models import (
     MODEL_MARK,
     condition_of,
@@ -31,6 +32,8 @@ MEMORY = {
     "reserved_mib": "reserved_bytes",
 }
 USUAL = ("latency_p50", "needed_mib")
+JUDGED = ("latency_p50", *MEMORY)
+"""Metrics of which a difference may be found; the other has no interval."""
 Verdict = Literal["faster", "slower", "same", "unresolved", "less", "more"]
 
 
@@ -49,6 +52,7 @@ class TimeDifference:
         pair: what tells this pair of records from the others of the same two sides.
         models: of A and of B, by label.
         group: image size and condition.
+        seeds: of the two runs.
         a: of A, seconds or bytes.
         b: of B.
         ratio: B over A; its interval is None for memory, which has no noise to speak of here.
@@ -63,6 +67,7 @@ class TimeDifference:
     pair: Keys
     models: tuple[str, str]
     group: str
+    seeds: tuple[int, int]
     metric: str
     a: float
     b: float
@@ -138,10 +143,8 @@ def time_differences(
     found = [
         difference
         for pair in joined
-        for seed in sorted(pair.a.keys() & pair.b.keys())
-        for difference in _of_records(
-            sides, pair, (pair.a[seed], pair.b[seed]), metrics or USUAL, cross_machine
-        )
+        for records in records_of(pair)
+        for difference in _of_records(sides, pair, records, metrics or USUAL, cross_machine)
     ]
     if not found:
         raise _nothing(sides, metrics or USUAL)
@@ -178,6 +181,7 @@ def _of_records(
                     pair=pair.keys,
                     models=(label_of(records[0], keys[0]), label_of(records[1], keys[1])),
                     group=condition_of(records[1]),
+                    seeds=(records[0].spec.seed, records[1].spec.seed),
                     metric=metric,
                     a=a,
                     b=b,
@@ -205,12 +209,13 @@ def _delta(groups: tuple[Group, ...], *, paired: bool, crossing: bool) -> float 
     Of two processes: what equal things differ by when timed one after the other. Of two machines
     that is not known either way.
     """
-    noise = groups[0].noise
+    # Either side's store may know the machine that both were timed on.
+    known = [group.noise for group in groups if group.noise is not None]
     if paired:
-        return smallest_difference(noise)
-    if noise is None or crossing:
+        return max(map(smallest_difference, known), default=DELTA)
+    if not known or crossing:
         return None
-    return max(smallest_difference(noise), noise.one_after_other)
+    return max(max(smallest_difference(noise), noise.one_after_other) for noise in known)
 
 
 def _ratio(
@@ -240,10 +245,18 @@ def _nothing(sides: tuple[TimedSide, TimedSide], metrics: Sequence[str]) -> User
     return UserError(
         f"A and B have none of {', '.join(metrics)} of one model in common",
         where=[
-            f"{side}  {', '.join(labels_of(timed.side.records[0]).values())}"
+            f"{side}  {', '.join(_measured(timed.side.records[0]))}"
             for side, timed in zip("AB", sides, strict=True)
         ],
         fix=[f"name a model on each side, such as  RUN{MODEL_MARK}lavt"],
         exit_code=ExitCode.USAGE,
         slug="nothing_to_compare",
     )
+
+
+def _measured(record: Record) -> list[str]:
+    """Labels of a record's models, with how they ended where they have no times."""
+    return [
+        f"{label} ({how})" if (how := ended(record, key)) else label
+        for key, label in labels_of(record).items()
+    ]

@@ -1,6 +1,7 @@
 """Which models two timings are of, and whether they were taken on one machine."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from remamber.errors import UserError
 from remamber.plan.speed import SpeedSpec, model_labels
@@ -14,9 +15,14 @@ _MACHINE = ("machine", "device", "threads")
 
 
 def without_model(text: str) -> tuple[str, str | None]:
-    """A name of records, and the model that stands behind it; None if there is none."""
+    """A name of records, and the model that stands behind it; None if there is none.
+
+    A folder's own name may hold the mark.
+    """
     name, mark, model = text.rpartition(MODEL_MARK)
-    return (name, model) if mark and name and model else (text, None)
+    if not (mark and name and model) or "/" in model or Path(text).exists():
+        return text, None
+    return name, model
 
 
 def models_of(

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
-from torch import Tensor
-from torch._subclasses.fake_tensor import FakeTensorMode
+from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from remamber.models import Segmenter
@@ -27,8 +27,7 @@ class HollowModel:
     def __init__(self, model: Segmenter, memo: Memo | None = None) -> None:
         self._fake = FakeTensorMode(allow_non_fake_inputs=True)
         self._model, self._memo, self._counter = model.eval(), memo, Counter()
-        with self._fake:
-            model._apply(_on_cpu)  # type: ignore[no-untyped-call]
+        self._hollow_out(model)
         structures = memo.structures(model) if memo is not None else {}
         for name, module in list(model.named_modules()):
             # A part without parts costs no more to run than to remember.
@@ -55,6 +54,24 @@ class HollowModel:
                 self._model(image, ids, mask)
         return counter.pages[0]
 
+    def _hollow_out(self, model: Segmenter) -> None:
+        """Put fake tensors in the place of all parameters and buffers, one for each."""
+        made: dict[int, FakeTensor] = {}
+        for module in model.modules():
+            tables: list[dict[str, Any]] = [module._parameters, module._buffers]
+            for own in tables:
+                for name, tensor in own.items():
+                    if tensor is None:
+                        continue
+                    if id(tensor) not in made:
+                        hollow = FakeTensor(self._fake, tensor.detach(), torch.device("cpu"))
+                        # By this torch chooses which product a linear map becomes.
+                        hollow.requires_grad_(tensor.requires_grad)
+                        # How torch marks a parameter of a type of tensor of its own.
+                        hollow._is_param = own is tables[0]
+                        made[id(tensor)] = hollow
+                    own[name] = made[id(tensor)]
+
     def _recorded(
         self, name: str, forward: Callable[..., object], structure: int | None
     ) -> Callable[..., object]:
@@ -80,10 +97,6 @@ class HollowModel:
             return result
 
         return recorded
-
-
-def _on_cpu(tensor: Tensor) -> Tensor:
-    return torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device="cpu")
 
 
 @contextmanager

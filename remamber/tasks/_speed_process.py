@@ -13,6 +13,7 @@ from typing import IO
 from pydantic import ValidationError
 
 from remamber.tasks._speed_found import Asked, Found, Line
+from remamber.tasks._speed_trouble import OUT_OF_MEMORY
 
 COMMAND = (sys.executable, "-P", "-X", "faulthandler", "-m", "remamber.tasks._speed_child")
 POLL_S = 0.2
@@ -98,9 +99,10 @@ def _read(stream: IO[bytes] | None, lines: "SimpleQueue[Line | None]") -> None:
 def _died(asked: Asked, status: int, tail: str) -> Found:
     """Every model of a process that ended without a word: out of memory if it was killed."""
     found = Found()
-    killed = status in (-signal.SIGKILL, 128 + signal.SIGKILL)
-    if killed or "bad_alloc" in tail or "DefaultCPUAllocator" in tail:
+    if status in (-signal.SIGKILL, 128 + signal.SIGKILL):
         how, reason = "oom", "its process was ended from outside, as the system does without memory"
+    elif any(word in tail for word in OUT_OF_MEMORY):
+        how, reason = "oom", f"its process ran out of memory: {_last_line(tail)}"
     else:
         how, reason = "error", f"its process ended with status {status}: {_last_line(tail)}"
     for key in asked.keys:

@@ -16,15 +16,15 @@ _VMSTAT = Path("/proc/vmstat")
 _CGROUP = Path("/sys/fs/cgroup")
 _HEADROOM = 0.95
 _CLOCK_STEP_S = 1.0
+OUT_OF_MEMORY = ("OutOfMemoryError", "MemoryError", "DefaultCPUAllocator", "bad_alloc")
+"""What an error that says so holds: the names of Python's and torch's, and their allocators'."""
 _REASON = 300
 """Characters of an error message that are kept."""
 
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error says that memory ran out, on a GPU or a CPU."""
-    if type(error).__name__ in ("OutOfMemoryError", "MemoryError"):
-        return True
-    return "DefaultCPUAllocator" in str(error) or "bad_alloc" in str(error)
+    return any(word in f"{type(error).__name__}: {error}" for word in OUT_OF_MEMORY)
 
 
 def last_words(error: BaseException) -> str:

@@ -1,5 +1,7 @@
 """Times of two models or of two records compared: what is paired, and what nothing is said of."""
 
+import json
+
 import numpy as np
 import pytest
 from simulated_speed import KEYS, seconds_of, speed_record, speed_spec, speed_store
@@ -7,9 +9,12 @@ from simulated_speed import KEYS, seconds_of, speed_record, speed_spec, speed_st
 from remamber.errors import UserError
 from remamber.record.noise import NoiseFloor, write_noise
 from remamber.record.store import Store
+from remamber.report.timed_text import timed_text
 from remamber.rounds import process_ratio
+from remamber.table.noise import loudest
 from remamber.table.sides import find_side, pairs
 from remamber.table.timed import time_differences, timed_sides
+from remamber.table.timed_lost import lost_models
 from remamber.table.timed_models import without_model
 
 SUBJECT, RIVAL = "remamber", "lavt"
@@ -134,6 +139,122 @@ def test_what_cannot_be_compared_is_said(store, a, b, words):
     run = speed_spec(256).run_id
     with pytest.raises(UserError, match=words):
         compared(store, a.format(run=run), b.format(run=run))
+
+
+def test_a_model_named_on_one_side_is_the_only_one_compared(store):
+    run, after = speed_spec(256).run_id, slowed(store, 1.5)
+    for a, b in ((f"{run}@lavt", after), (run, f"{after}@lavt")):
+        assert {d.models for d in compared(store, a, b)} == {(RIVAL, RIVAL)}
+
+
+def test_a_time_of_zero_is_no_time(store):
+    after = slowed(store, 0.0)
+    found = compared(store, speed_spec(256).run_id, after)
+    assert {d.metric for d in found} == {"needed_mib"}
+
+
+def test_between_processes_the_larger_of_both_noises_counts(store):
+    run, after = speed_spec(256).run_id, slowed(store, 1.2)
+    for floor, one_after_other in ((0.4, 0.1), (0.1, 0.4)):
+        noisy(store, floor=floor, one_after_other=one_after_other)
+        found = compared(store, run, after, metrics=["latency_p50"])
+        assert {d.delta for d in found} == {0.4}
+
+
+def test_noise_of_several_machines_is_known_only_if_all_is(store):
+    noisy(store, floor=0.1)
+    noisy(store, floor=0.3, machine="n")
+    quiet, loud = store.noise("m"), store.noise("n")
+    assert loudest([quiet, loud]) == loud
+    assert loudest([quiet, None]) is None
+
+
+def test_a_folder_may_have_the_mark_in_its_name(tmp_path):
+    folder = tmp_path / "me@lab" / "runs"
+    store = speed_store(folder, (256,))[0]
+    run = str(folder / speed_spec(256).run_id)
+    after = slowed(store, 1.5)
+    assert without_model(run) == (run, None)
+    assert without_model(f"{run}@lavt") == (run, "lavt")
+    assert without_model("me@lab/not-there") == ("me@lab/not-there", None)
+    assert compared(store, run, str(folder / after))
+
+
+def test_runs_of_one_seed_each_are_compared_whatever_their_seeds(store):
+    other = speed_spec(256, code="d").model_copy(update={"seed": 7})
+    store.write_record(speed_record(other))
+    found = compared(store, speed_spec(256).run_id, other.run_id)
+    assert {d.seeds for d in found} == {(0, 7)}
+
+
+def test_several_seeds_are_told_apart(tmp_path):
+    stores = Store(tmp_path / "a"), Store(tmp_path / "b")
+    for seed in (0, 1):
+        for store, code in zip(stores, "cd", strict=True):
+            spec = speed_spec(256, code=code).model_copy(update={"seed": seed})
+            store.write_record(speed_record(spec))
+    names = [str(store.root) for store in stores]
+    found = compared(stores[0], *names)
+    assert [d.seeds[1] for d in found] == [0] * 4 + [1] * 4
+    assert "lavt, 256 px" in (text := timed_text(tuple(names), found))
+    assert text.count("net, seed 1\n") == 2
+
+
+def test_the_louder_of_two_stores_counts_whichever_side_it_is(tmp_path):
+    stores = speed_store(tmp_path / "a", (256,))[0], Store(tmp_path / "b")
+    run, after = speed_spec(256).run_id, slowed(stores[1], 1.2)
+    sides = [str(stores[0].root / run), str(stores[1].root / after)]
+
+    def deltas(*sides):
+        return {d.delta for d in compared(stores[0], *sides, metrics=["latency_p50"])}
+
+    noisy(stores[1], one_after_other=0.5)
+    assert deltas(*sides) == deltas(*reversed(sides)) == {0.5}
+    noisy(stores[0], one_after_other=0.7)
+    assert deltas(*sides) == deltas(*reversed(sides)) == {0.7}
+
+
+@pytest.mark.parametrize("share", ["NaN", "Infinity", "-0.1"])
+@pytest.mark.parametrize("name", ["floor", "one_after_other"])
+def test_a_noise_floor_that_is_no_share_counts_as_not_measured(store, name, share):
+    noisy(store)
+    path = store.root / "noise" / "m.json"
+    content = json.loads(path.read_text())
+    path.write_text(path.read_text().replace(f'"{name}": {content[name]}', f'"{name}": {share}'))
+    assert share in path.read_text()
+    assert store.noise("m") is None
+
+
+def test_the_noise_of_another_machine_does_not_count_under_this_ones_name(store):
+    noisy(store, machine="other")
+    (store.root / "noise" / "other.json").rename(store.root / "noise" / "m.json")
+    assert store.noise("m") is None
+
+
+def lost_on_b(store):
+    spec = speed_spec(256, code="d")
+    record = speed_record(spec)
+    gone = {f"status {KEYS[1]}": "oom", f"reason {KEYS[1]}": "killed"}
+    content = {
+        "measurements": tuple(m for m in record.measurements if m.where.get("model") != KEYS[1]),
+        "curves": {n: c for n, c in record.curves.items() if not n.startswith(KEYS[1])},
+        "data": {**record.data, **gone},
+    }
+    store.write_record(record.model_copy(update=content))
+    return spec.run_id
+
+
+def test_a_model_that_one_side_lost_is_said_and_never_left_out_silently(store):
+    run, after = speed_spec(256).run_id, lost_on_b(store)
+    joined = pairs(find_side(run, store), find_side(after, store))
+    (lost,) = lost_models(joined, (None, None))
+    assert (lost.side, lost.model, lost.ended) == ("B", RIVAL, "ran out of memory")
+    assert lost_models(joined, ("remamber", None)) == []
+    back = pairs(find_side(after, store), find_side(run, store))
+    assert [m.side for m in lost_models(back, (None, "lavt"))] == ["A"]
+    with pytest.raises(UserError) as caught:
+        compared(store, f"{run}@lavt", f"{after}@lavt")
+    assert "B  remamber, lavt (ran out of memory)" in list(caught.value.where)
 
 
 def test_an_unknown_metric_names_the_nearest(store):

@@ -22,7 +22,7 @@ _OTHER = ("#CC79A7", "cross")
 _SIZE = {"circle": 2.2, "diamond": 2.2, "square": 2.0, "x": 1.6, "cross": 1.6}
 _TOP, _HEAD, _LEGEND, _SIDE = 96, 44, 40, 340
 """Pixels above the panels, of a panel's heading, below the panels, and of a panel."""
-_CAMERA = {"eye": {"x": 1.7, "y": 1.7, "z": 0.88}, "center": {"x": 0, "y": 0, "z": -0.05}}
+_CAMERA = {"eye": {"x": 2.0, "y": 2.0, "z": 1.03}, "center": {"x": 0, "y": 0, "z": -0.05}}
 
 
 @register("distribution")

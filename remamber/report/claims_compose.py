@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from remamber.plan.claims import CostClaim
 from remamber.report import format as fmt
 from remamber.report.claims_tables import (
     NOT_CHECKED,
@@ -140,9 +141,10 @@ def _one_seed(checked: Sequence[CheckedClaim]) -> list[str]:
 
 
 def _missing(checked: CheckedClaim) -> str:
+    how = "speed --study" if isinstance(checked.claim, CostClaim) else "ablate"
     return (
         f"{heading(checked.claim)}: {NOT_CHECKED}, no records; run"
-        f" remamber-bench ablate {checked.claim.study}"
+        f" remamber-bench {how} {checked.claim.study}"
     )
 
 

@@ -74,6 +74,8 @@ def test_claims_are_written_with_links_to_the_reports_they_rest_on(bench, study,
     assert said.status == 0
     assert "C3 on synth-refcoco" in said.out
     assert "C1, no records" in said.out
+    assert "run remamber-bench ablate fusion" in " ".join(said.out.split())
+    assert "run remamber-bench speed --study resolution" in " ".join(said.out.split())
     page = (tmp_path / "reports/claims.md").read_text(encoding="utf-8")
     assert "[scans](scans.md)" in page
     assert "remamber-bench ablate fusion" in page

@@ -183,6 +183,14 @@ def test_a_misspelt_study_of_the_weights_is_no_missing_run(ablate, study_file):
     assert "scans" in error["hint"]
 
 
+def test_a_training_that_failed_has_left_no_weights_even_if_a_file_is_there(trained):
+    _, store, specs = trained
+    record = store.find(specs["spatial"])
+    assert trained_run(record, store, label="spatial") is not None
+    failed = record.model_copy(update={"status": "failed"})
+    assert trained_run(failed, store, label="spatial") is None
+
+
 def test_steps_and_budgets_are_refused_where_nothing_is_trained(ablate):
     assert "decide" in refusal(ablate("-n", "--json", "--steps", "3"), 2)["message"]
     assert "--budget" in refusal(ablate("-n", "--json", "--budget", "5m"), 2)["message"]

@@ -110,6 +110,13 @@ def test_lavts_weights_are_those_that_gather_the_words():
     assert torch.equal(maps[0, 5:], torch.zeros_like(maps[0, 5:]))
 
 
+def test_the_map_of_every_token_of_attention_adds_up_to_one_and_a_twisters_does_not():
+    for model, is_share in ((model_of("attention"), True), (lavt(), True), (model_of(), False)):
+        _, maps, tokens = shown(model, map_places(model))
+        sums = maps["stage 1" if "stage 1" in maps else "stage 1 layer 1"].maps.sum((2, 3))
+        assert torch.allclose(sums[tokens.mask], torch.tensor(1.0), atol=1e-5) == is_share
+
+
 def test_padding_has_no_part_in_a_map_even_as_released():
     """The release lets padding into its interaction; what is looked at leaves it out."""
     local = stage_of("twister", release=True).local_interaction

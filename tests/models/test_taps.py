@@ -84,6 +84,17 @@ def test_the_cube_is_the_normed_parts_and_the_text_the_same_everywhere():
     assert groups["image"].values.std(dim=2).min() > 0
 
 
+def test_attention_shows_what_asks_as_image_and_what_it_reads_as_local():
+    model = build(name="attention")
+    caught = []
+    module = next(m for m in model.modules() if type(m).__name__ == "CrossAttention")
+    hook = module.register_forward_hook(lambda _, given, read: caught.append((given[0], read)))
+    groups = seen(model)[1]["stage 1 layer 1 attention"].groups
+    hook.remove()
+    assert torch.equal(groups["image"].values, caught[0][0].flatten(2))
+    assert torch.equal(groups["local"].values, caught[0][1].flatten(2))
+
+
 def test_after_the_channel_scan_the_groups_are_still_told_apart_if_it_read_the_cube():
     name = "stage 1 layer 1 after channel scan"
     for order in ("channel-spatial", "parallel", "channel"):

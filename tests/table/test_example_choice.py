@@ -57,6 +57,16 @@ def test_each_rule_takes_what_it_says_by_the_reference(tmp_path):
     assert (spec.candidates, spec.rows, spec.reference) == (11, ("one", "other"), "one")
 
 
+def test_the_median_is_no_mean_and_disagreement_is_between_the_ends(tmp_path):
+    skewed = row(tmp_path, "one", [10, 11, 12, 30, 99])
+    assert chosen(choose_examples(MasksSpec(count=1, rules=("median",)), [skewed]), "median") == [2]
+    # The first spreads more, one of three far off; the second lies further apart at its ends.
+    ious = {"one": [0, 0], "two": [0, 31], "three": [60, 62], "four": [60, 31]}
+    rows = [row(tmp_path, label, values) for label, values in ious.items()]
+    spec = choose_examples(MasksSpec(count=1, rules=("disagreement",)), rows)
+    assert chosen(spec, "disagreement") == [1]
+
+
 def test_the_first_row_is_the_reference_where_none_of_that_name_is_there(tmp_path):
     rows = [row(tmp_path, "one", [10, 20, 30]), row(tmp_path, "two", [30, 20, 10])]
     spec = choose_examples(MasksSpec(count=1, rules=("best",), reference="three"), rows)

@@ -164,6 +164,9 @@ def test_one_image_an_empty_target_and_unknown_words_are_said(store, root, monke
     assert "of 1 expressions the weights know no word" in said
     assert "all expressions are of one image: there are no intervals" in said
     assert "only 1 images to show" in said
+    told = {m.where["place"]: m.value for m in found.measurements if m.metric == "target_energy"}
+    known = arrays["energy/stage 1"][arrays["area"] > 0, 0]
+    assert told["stage 1"] == pytest.approx(known.mean(), rel=1e-6)
     # An empty sentence still has its start and end; no word of it is of any kind.
     assert np.isfinite(arrays["energy/stage 1"][-1, 0])
     assert np.isnan(arrays["energy/stage 1"][-1, 1:]).all()

@@ -20,7 +20,7 @@ from remamber.runner import Interruption
 from remamber.table.arrays import read_arrays
 from remamber.tasks._distribution_points import MOST_MEANS, Collector, Sampled
 from remamber.tasks._scoring import items_of
-from remamber.tasks.distribution import _sampled
+from remamber.tasks.distribution import _images, _Sample, _sampled
 
 SEED = 3
 
@@ -249,6 +249,16 @@ def test_the_expressions_that_are_read_are_evenly_spaced_over_the_split(root):
     assert [one.number for one in half.of_batch] == list(range(len(ids) // 2))
     assert half.images == len({item.ref.image_id for item in half.items})
     assert len(_sampled(items, 10_000).items) == len(items)
+
+
+@pytest.mark.parametrize("total", [3, MOST_MEANS, MOST_MEANS + 1, 3 * MOST_MEANS + 5])
+def test_every_kept_mean_has_its_own_image(total):
+    of_batch = [Sampled(i, i, i // 2) for i in range(total)]
+    images = _images(_Sample(range(total), of_batch, total // 2 + 1), seed=0).of_means
+    collector = Collector(DistributionSpec(points=2), total=total, seed=0)
+    collector.add(of_batch, features(total))
+    rows = collector.finished()["t"].means[:, 0] // 1000
+    assert [int(row) // 2 for row in rows] == list(images)
 
 
 def test_tokens_of_padding_are_no_points_and_no_token_is_a_position_of_the_image():

@@ -80,6 +80,10 @@ def test_every_mask_has_the_pixels_that_the_trained_run_counted(store, shown):
         assert predicted.intersection == np.count_nonzero(predicted.mask & example.target)
         assert predicted.union == np.count_nonzero(predicted.mask | example.target)
         assert predicted.mask.shape == example.target.shape
+    arrays = read_arrays(shown, store.arrays_path(shown))
+    for place, example in enumerate(found.examples):
+        assert arrays["predicted"][place] == example.predicted["row 0"].mask.sum()
+        assert arrays["target"][place] == example.target.sum()
 
 
 def test_every_example_has_the_iou_that_its_rule_asked_for(store, shown):

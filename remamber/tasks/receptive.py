@@ -89,9 +89,7 @@ def receptive(spec: RunSpec, context: TaskContext) -> Outcome:
             shape = _geometry(spec.data.image_size, middle)
             parts.setdefault(middle.name, []).append(shape.sums(middle.energy.cpu().numpy()))
         _tell(spec, context, wish, done=first + len(group), total=len(items))
-    sums = {
-        name: EnergySums(*map(np.concatenate, zip(*p, strict=True))) for name, p in parts.items()
-    }
+    sums = {name: _joined(of_map) for name, of_map in parts.items()}
     images = np.array([item.ref.image_id for item in items], dtype=np.int64)
     peak, kind = peak_memory(device)
     return Outcome(
@@ -111,6 +109,11 @@ def receptive(spec: RunSpec, context: TaskContext) -> Outcome:
         scan_backend=resolve_backend(spec.scan_backend, device) if has_scan(model) else "none",
         warnings=_flat(sums),
     )
+
+
+def _joined(parts: Sequence[EnergySums]) -> EnergySums:
+    """The sums of several batches as one."""
+    return EnergySums(*map(np.concatenate, zip(*parts, strict=True)))
 
 
 def _opened(found: Evaluable, spec: RunSpec, context: TaskContext, *, trained: bool) -> Segmenter:

@@ -109,8 +109,8 @@ def test_require_fails_unless_all_are_confirmed(bench, tmp_path):
 def test_without_any_record_every_claim_names_what_makes_one(bench, tmp_path):
     said = bench("claims")
     assert said.status == 0
-    for name in ("fusion", "scans", "features", "resolution"):
-        assert f"remamber-bench ablate {name}" in " ".join(said.out.split())
+    for command in ("ablate fusion", "ablate scans", "ablate features", "speed --study resolution"):
+        assert f"remamber-bench {command}" in " ".join(said.out.split())
     assert "Generated data" not in said.out
 
 
